@@ -1,0 +1,106 @@
+"""Dense layers, y = x W + b, and stacks of them.
+
+Rows are examples: x is (N, D_in), W is (D_in, D_out), y is (N, D_out).
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from . import kernels
+
+
+class Layer(NamedTuple):
+    """The parameters of one dense layer, or their gradients."""
+
+    W: np.ndarray  # (D_in, D_out)
+    b: np.ndarray  # (D_out,)
+
+
+def dense(x, W, b):
+    """y = x W + b.                                              [dense.1]
+
+    x (N, D_in), W (D_in, D_out), b (D_out,) -> y (N, D_out)
+    """
+    return kernels.affine(x, W, b)
+
+
+def dense_backward_input(dy, W):
+    """dx = dy Wᵀ.                                               [dense.2]
+
+    dy (N, D_out), W (D_in, D_out) -> dx (N, D_in)
+    """
+    return kernels.matmul(dy, W.T)
+
+
+def dense_backward_params(dy, x):
+    """dW = xᵀ dy,  db = Σ_n dy_n.                               [dense.3]
+
+    dy (N, D_out), x (N, D_in) -> Layer(dW (D_in, D_out), db (D_out,))
+    """
+    return Layer(kernels.matmul(x.T, dy), dy.sum(axis=0))
+
+
+def stack(x, layers, activation):
+    """h₀ = x,  hᵢ = activation(hᵢ₋₁ Wᵢ + bᵢ),  y = hₙ₋₁ Wₙ + bₙ.    [dense.4]
+
+    x (N, D_in) -> hidden (h₁, …, hₙ₋₁), y (N, D_out)
+    The last layer is linear: no activation can be put on mu, logvar or logits.
+    """
+    hidden, h = [], x
+    for layer in layers[:-1]:
+        h = activation.forward(dense(h, *layer))
+        hidden.append(h)
+    return tuple(hidden), dense(h, *layers[-1])
+
+
+def stack_backward(dy, x, layers, activation, hidden):
+    """daₙ = dy,  daᵢ = activation_backward(daᵢ₊₁ Wᵢ₊₁ᵀ, hᵢ).         [dense.5]
+
+    dy (N, D_out), x (N, D_in) -> da₁ (N, H₁), dlayers (as layers)
+    It ends at da₁, the gradient at the first layer's x W + b: a caller who needs dx
+    takes dense_backward_input(da₁, W₁), and the gradient of the data is never computed.
+    """
+    inputs = (x, *hidden)
+    da = dy
+    dlayers = [dense_backward_params(da, inputs[-1])]
+    for i in reversed(range(len(hidden))):
+        da = activation.backward(dense_backward_input(da, layers[i + 1].W), hidden[i])
+        dlayers.append(dense_backward_params(da, inputs[i]))
+    return da, tuple(reversed(dlayers))
+
+
+def glorot_uniform(shape, *, rng):
+    """W ~ U(−a, a),  a = √(6 / (D_in + D_out)).                 [dense.6]
+
+    Keeps the variance of both activations and gradients near their input's.
+    Glorot & Bengio 2010, eq. (16).
+    """
+    a = np.sqrt(6 / sum(shape))
+    return rng.uniform(-a, a, shape)
+
+
+def he_normal(shape, *, rng):
+    """W ~ N(0, 2 / D_in), for ReLU, which drops half its input. [dense.7]
+
+    He, Zhang, Ren & Sun 2015, eq. (10).
+    """
+    return rng.normal(0, np.sqrt(2 / shape[0]), shape)
+
+
+def init_layers(widths, weight_init, *, dtype, rng):
+    """One layer between each two neighbouring widths; biases zero.
+
+    weight_init is "glorot", "he", or a number: the std of N(0, std²).
+    """
+    layers = []
+    for shape in pairwise(widths):
+        if weight_init == "glorot":
+            W = glorot_uniform(shape, rng=rng)
+        elif weight_init == "he":
+            W = he_normal(shape, rng=rng)
+        else:
+            W = rng.normal(0, weight_init, shape)
+        layers.append(Layer(W.astype(dtype), np.zeros(shape[1], dtype)))
+    return tuple(layers)

@@ -1,0 +1,122 @@
+"""The evidence lower bound: the forward pass, and the whole backward pass.
+
+elbo_backward is elbo read from its last line to its first.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .dense import Layer, dense_backward_input, stack, stack_backward
+from .kl import gaussian_kl, gaussian_kl_backward
+from .reparameterization import reparameterize, reparameterize_backward
+
+
+class Params(NamedTuple):
+    """φ and θ, or the gradients of a loss in them."""
+
+    encoder: tuple[Layer, ...]  # φ: x to (mu, logvar), the last layer's two halves
+    decoder: tuple[Layer, ...]  # θ: z to what the likelihood reads
+
+    def arrays(self):
+        """Every array by name, such as "encoder/0/W", in a fixed order."""
+        return {
+            f"{part}/{i}/{field}": getattr(layer, field)
+            for part in self._fields
+            for i, layer in enumerate(getattr(self, part))
+            for field in layer._fields
+        }
+
+
+class Trace(NamedTuple):
+    """All that one forward pass computed, for the backward pass and for the curious."""
+
+    encoder_hidden: tuple[np.ndarray, ...]  # each (B, H)
+    mu: np.ndarray  # (B, Z)
+    logvar: np.ndarray  # (B, Z)
+    z: np.ndarray  # (L, B, Z)
+    decoder_hidden: tuple[np.ndarray, ...]  # each (L·B, H)
+    decoder_output: np.ndarray  # (L, B, ·)
+    log_px_z: np.ndarray  # (L, B) nats
+    kl: np.ndarray  # (B,) nats
+    beta: float
+    bound: np.ndarray  # (B,) nats
+
+
+def elbo(vae, x, noise, beta=1.0):
+    """bound = (1/L) Σ_l log p(x|z_l) − beta·KL(q(z|x) ‖ p(z)), in nats.    [elbo.1]
+
+    x (B, D), noise (L, B, Z) from N(0, I) -> Trace with bound (B,)
+    Raises ValueError if a shape or dtype differs from the model's.
+    Kingma & Welling 2013, eq. (10), for one row; beta: Higgins et al. 2017, eq. (4).
+    """
+    _check_batch(vae, x, noise)
+    L, B, Z = noise.shape
+    activation = ACTIVATIONS[vae.activation]
+
+    encoder_hidden, heads = stack(x, vae.params.encoder, activation)
+    mu, logvar = np.split(heads, 2, axis=-1)
+    kl = gaussian_kl(mu, logvar)
+    z = reparameterize(mu, logvar, noise)
+    decoder_hidden, output = stack(z.reshape(L * B, Z), vae.params.decoder, activation)
+    decoder_output = output.reshape(L, B, -1)
+    log_px_z = vae.likelihood.log_prob(x, decoder_output)
+    bound = log_px_z.mean(axis=0) - beta * kl
+
+    return Trace(
+        encoder_hidden, mu, logvar, z, decoder_hidden, decoder_output, log_px_z, kl, beta, bound
+    )
+
+
+def elbo_backward(dbound, vae, x, noise, trace):
+    """The gradient of Σ_b dbound_b·bound_b in every parameter.  [elbo.2]
+
+    dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params
+    """
+    L, B, Z = noise.shape
+    activation = ACTIVATIONS[vae.activation]
+    encoder, decoder = vae.params
+
+    # bound = log_px_z.mean(axis=0) - beta * kl
+    dlog_px_z = np.broadcast_to(dbound / L, (L, B))
+    dkl = -trace.beta * dbound
+
+    # log_px_z = log_prob(x, decoder_output)
+    doutput = vae.likelihood.log_prob_backward(dlog_px_z, x, trace.decoder_output)
+
+    # decoder_hidden, output = stack(z, decoder)
+    da, ddecoder = stack_backward(
+        doutput.reshape(L * B, -1),
+        trace.z.reshape(L * B, Z),
+        decoder,
+        activation,
+        trace.decoder_hidden,
+    )
+    dz = dense_backward_input(da, decoder[0].W).reshape(L, B, Z)
+
+    # z = reparameterize(mu, logvar, noise): the first road to mu and logvar
+    dmu_z, dlogvar_z = reparameterize_backward(dz, trace.logvar, noise)
+
+    # kl = gaussian_kl(mu, logvar): the second road
+    dmu_kl, dlogvar_kl = gaussian_kl_backward(dkl, trace.mu, trace.logvar)
+
+    # mu, logvar = np.split(heads, 2, axis=-1): both roads meet
+    dheads = np.concatenate([dmu_z + dmu_kl, dlogvar_z + dlogvar_kl], axis=-1)
+
+    # encoder_hidden, heads = stack(x, encoder)
+    _, dencoder = stack_backward(dheads, x, encoder, activation, trace.encoder_hidden)
+    return Params(dencoder, ddecoder)
+
+
+def _check_batch(vae, x, noise):
+    if x.ndim != 2 or x.shape[1] != vae.data_dim:
+        raise ValueError(f"x has shape {x.shape}; expected (B, D) with D = {vae.data_dim}")
+    if noise.ndim != 3 or noise.shape[0] < 1 or noise.shape[1:] != (len(x), vae.latent_dim):
+        raise ValueError(
+            f"noise has shape {noise.shape}; expected (L, B, Z) with L >= 1, B = {len(x)}, "
+            f"Z = {vae.latent_dim}"
+        )
+    for name, array in (("x", x), ("noise", noise)):
+        if array.dtype != vae.dtype:
+            raise ValueError(f"{name} is {array.dtype}; the model's parameters are {vae.dtype}")

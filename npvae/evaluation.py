@@ -1,0 +1,81 @@
+"""What a trained model is worth, in nats an image."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._checks import check_positive_int, check_rng
+from .elbo import elbo
+from .kl import gaussian_kl_per_dim
+
+ACTIVE_VARIANCE = 0.01
+
+
+class Evaluation(NamedTuple):
+    """Means over rows; elbo = reconstruction − kl."""
+
+    elbo: float  # nats
+    standard_error: float  # of elbo, over rows and draws of z
+    reconstruction: float  # mean log p(x|z), nats
+    kl: float  # nats
+    kl_per_dim: np.ndarray  # (Z,) nats
+    mu_variance: np.ndarray  # (Z,), over the data
+
+    @property
+    def active(self):
+        """(Z,) bool: the variance over the data of the posterior mean exceeds 0.01.
+
+        Burda, Grosse & Salakhutdinov 2015, section 5.2.
+        """
+        return self.mu_variance > ACTIVE_VARIANCE
+
+    @property
+    def active_units(self):
+        """The number of latent dimensions that the model uses."""
+        return int(self.active.sum())
+
+    def __str__(self):
+        return (
+            f"elbo {self.elbo:.2f} ± {self.standard_error:.2f} = "
+            f"reconstruction {self.reconstruction:.2f} − kl {self.kl:.2f} nats, "
+            f"{self.active_units} of {len(self.active)} units active"
+        )
+
+
+def summarize(log_px_z, mu, logvar):
+    """The Evaluation of per-row results.        log_px_z (N,), mu, logvar (N, Z)"""
+    log_px_z, mu, logvar = (v.astype(np.float64) for v in (log_px_z, mu, logvar))
+    kl_per_dim = gaussian_kl_per_dim(mu, logvar)
+    bound = log_px_z - kl_per_dim.sum(axis=1)
+    return Evaluation(
+        elbo=float(bound.mean()),
+        standard_error=float(bound.std() / np.sqrt(len(bound))),
+        reconstruction=float(log_px_z.mean()),
+        kl=float(kl_per_dim.sum(axis=1).mean()),
+        kl_per_dim=kl_per_dim.mean(axis=0),
+        mu_variance=mu.var(axis=0),
+    )
+
+
+def evaluate(vae, x, *, samples=1, batch_size=1000, rng):
+    """Mean bound over the rows of x (beta = 1), with z drawn from q(z|x), never its mean.
+
+    x (N, D), samples L -> Evaluation
+    Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
+    samples or batch_size no integer >= 1, rng no Generator.
+    """
+    x = vae.check_data("x", x)
+    check_positive_int("samples", samples)
+    check_positive_int("batch_size", batch_size)
+    check_rng(rng)
+    rows = []
+    for start in range(0, len(x), batch_size):
+        batch = x[start : start + batch_size]
+        noise = rng.standard_normal((samples, len(batch), vae.latent_dim), vae.dtype)
+        rows.append(per_row(elbo(vae, batch, noise)))
+    return summarize(*map(np.concatenate, zip(*rows, strict=True)))
+
+
+def per_row(trace):
+    """What `summarize` needs of a batch: log p(x|z) averaged over L, mu, logvar."""
+    return trace.log_px_z.mean(axis=0), trace.mu, trace.logvar

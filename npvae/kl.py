@@ -1,0 +1,31 @@
+"""The Kullback–Leibler divergence from the posterior q(z|x) to the prior p(z) = N(0, I)."""
+
+import numpy as np
+
+
+def gaussian_kl_per_dim(mu, logvar):
+    """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²), in nats.    [kl.1]
+
+    mu, logvar (B, Z) -> (B, Z)
+    σ² − 1 is expm1(log σ²): in float32, e^l − 1 − l is 5 % off at l = 1e-3.
+    """
+    return (mu * mu + (np.expm1(logvar) - logvar)) / 2
+
+
+def gaussian_kl(mu, logvar):
+    """kl = ½ Σ_j (μ_j² + σ_j² − 1 − log σ_j²), in nats.         [kl.2]
+
+    mu, logvar (B, Z) -> kl (B,)
+    Dimensions are independent under both q and p, so their divergences add.
+    Kingma & Welling 2013, appendix B.
+    """
+    return gaussian_kl_per_dim(mu, logvar).sum(axis=-1)
+
+
+def gaussian_kl_backward(dkl, mu, logvar):
+    """dmu = dkl μ,  dlogvar = dkl ½ (σ² − 1).                   [kl.3]
+
+    dkl (B,), mu, logvar (B, Z) -> dmu, dlogvar (B, Z)
+    """
+    dkl = dkl[:, None]
+    return dkl * mu, dkl * np.expm1(logvar) / 2

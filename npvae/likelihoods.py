@@ -1,0 +1,207 @@
+"""log p(x|z): what the decoder emits, read as a distribution over x.
+
+A likelihood is four functions of the decoder's output — log_prob and its backward, mean,
+draw — and a few words on the output: its width, the support of x, a good initial bias.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import entr, logit
+
+from . import kernels
+from ._checks import check_number, check_rng
+
+LOG_2PI = math.log(2 * math.pi)
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """x_d ∈ {0, 1}, one at a time: p(x_d = 1) = sigmoid(logits_d).
+
+    Targets strictly inside [0, 1] are accepted: the value is then a cross-entropy, the mean
+    of log p over images binarised at random, and never above −entropy(x).
+    """
+
+    def log_prob(self, x, logits):
+        """log p(x|z) = Σ_d [x_d a_d − softplus(a_d)], a the logits, in nats.   [likelihoods.1]
+
+        x (B, D), logits (L, B, D) -> log_px_z (L, B)
+        Finite, with a gradient that never vanishes on a wrong pixel, at any finite logit.
+        """
+        return kernels.bernoulli_log_prob(x, logits)
+
+    def log_prob_backward(self, dlog_px_z, x, logits):
+        """dlogits = dlog_px_z (x − sigmoid(logits)).            [likelihoods.2]
+
+        dlog_px_z (L, B), x (B, D), logits (L, B, D) -> (L, B, D)
+        """
+        return kernels.bernoulli_log_prob_backward(dlog_px_z, x, logits)
+
+    def mean(self, logits):
+        """E[x|z] = sigmoid(logits).                             [likelihoods.3]
+
+        logits (…, D) -> (…, D) in [0, 1]
+        """
+        return kernels.sigmoid(logits)
+
+    def draw(self, logits, *, rng):
+        """x ~ p(x|z): each pixel 1 with probability sigmoid(logits).
+
+        logits (…, D) -> (…, D) of zeros and ones
+        """
+        return binarize(self.mean(logits), rng=rng)
+
+    def entropy(self, x):
+        """Σ_d [−x_d log x_d − (1 − x_d) log(1 − x_d)], in nats. [likelihoods.4]
+
+        x (B, D) in [0, 1] -> (B,), zero where x is binary
+        What a bound on grey targets can never exceed, with its sign turned.
+        """
+        return np.sum(entr(x) + entr(1 - x), axis=-1)
+
+    def output_width(self, data_dim):
+        """Numbers that the decoder emits for D numbers of data: D logits."""
+        return data_dim
+
+    def output_bias(self, x_mean):
+        """The output that makes the mean x_mean: logit(x_mean), clipped to [0.001, 0.999]."""
+        return logit(np.clip(x_mean, 0.001, 0.999))
+
+    def check_support(self, name, x):
+        """Raise ValueError unless every entry of x lies in [0, 1]."""
+        if x.min() < 0 or x.max() > 1:
+            raise ValueError(
+                f"{name} spans [{x.min():g}, {x.max():g}]; a Bernoulli likelihood expects values "
+                "in [0, 1] (divide 8-bit pixels by 255)"
+            )
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """x_d ~ N(mean_d, σ²) with one stated σ, normalised.
+
+    Raises TypeError or ValueError unless sigma is a number > 0.
+    """
+
+    sigma: float
+
+    def __post_init__(self):
+        check_number("sigma", self.sigma, low=0)
+
+    def log_prob(self, x, mean):
+        """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ² + log 2πσ²], in nats.    [likelihoods.5]
+
+        x (B, D), mean (L, B, D) -> log_px_z (L, B)
+        """
+        log_normalizer = LOG_2PI + 2 * math.log(self.sigma)
+        error = (x - mean) / self.sigma
+        return -(np.sum(error * error, axis=-1) + x.shape[-1] * log_normalizer) / 2
+
+    def log_prob_backward(self, dlog_px_z, x, mean):
+        """dmean = dlog_px_z (x − mean)/σ².                      [likelihoods.6]
+
+        dlog_px_z (L, B), x (B, D), mean (L, B, D) -> (L, B, D)
+        """
+        return dlog_px_z[..., None] * ((x - mean) / self.sigma**2)
+
+    def mean(self, mean):
+        """E[x|z] = mean.        (…, D) -> (…, D)"""
+        return mean
+
+    def draw(self, mean, *, rng):
+        """x = mean + σ·noise, noise ~ N(0, I).        (…, D) -> (…, D)"""
+        check_rng(rng)
+        return mean + self.sigma * rng.standard_normal(mean.shape, mean.dtype)
+
+    def output_width(self, data_dim):
+        """Numbers that the decoder emits for D numbers of data: D means."""
+        return data_dim
+
+    def output_bias(self, x_mean):
+        """The output that makes the mean x_mean: x_mean itself."""
+        return x_mean
+
+    def check_support(self, name, x):
+        """Any finite x has a density."""
+
+
+@dataclass(frozen=True)
+class HeteroscedasticGaussian:
+    """x_d ~ N(mean_d, σ_d²), mean and width both emitted by the decoder.
+
+    The decoder's output (L, B, 2D) is `mean` and `s`, side by side, and σ² = min_sigma² + e^s.
+    The floor is smooth, so no gradient is cut, and necessary: without one, a pixel that never
+    changes lets σ → 0 and log p(x|z) → ∞.
+    Raises TypeError or ValueError unless min_sigma is a number > 0.
+    """
+
+    min_sigma: float = 0.01
+
+    def __post_init__(self):
+        check_number("min_sigma", self.min_sigma, low=0)
+
+    def mean_logvar(self, output):
+        """mean,  log σ² = log(min_sigma² + e^s).                [likelihoods.7]
+
+        output (…, 2D) -> mean, logvar (…, D)
+        """
+        mean, s = np.split(output, 2, axis=-1)
+        return mean, np.logaddexp(s, s.dtype.type(2 * math.log(self.min_sigma)))
+
+    def log_prob(self, x, output):
+        """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ_d² + log 2πσ_d²], in nats.    [likelihoods.8]
+
+        x (B, D), output (L, B, 2D) -> log_px_z (L, B)
+        """
+        mean, logvar = self.mean_logvar(output)
+        error = x - mean
+        return -np.sum(error * error * np.exp(-logvar) + logvar + LOG_2PI, axis=-1) / 2
+
+    def log_prob_backward(self, dlog_px_z, x, output):
+        """dmean = dlog_px_z e/σ²,  ds = dlog_px_z ½ (e²/σ² − 1) e^s/σ²,  e = x − mean.
+                                                                 [likelihoods.9]
+        dlog_px_z (L, B), x (B, D), output (L, B, 2D) -> (L, B, 2D)
+        """
+        mean, logvar = self.mean_logvar(output)
+        s = output[..., mean.shape[-1] :]
+        dlog_px_z = dlog_px_z[..., None]
+        error = x - mean
+        precision = np.exp(-logvar)
+        dmean = dlog_px_z * error * precision
+        dlogvar = dlog_px_z * (error * error * precision - 1) / 2
+        return np.concatenate([dmean, dlogvar * np.exp(s - logvar)], axis=-1)
+
+    def mean(self, output):
+        """E[x|z] = mean.        (…, 2D) -> (…, D)"""
+        return self.mean_logvar(output)[0]
+
+    def draw(self, output, *, rng):
+        """x = mean + σ·noise, noise ~ N(0, I).        (…, 2D) -> (…, D)"""
+        check_rng(rng)
+        mean, logvar = self.mean_logvar(output)
+        return mean + np.exp(logvar / 2) * rng.standard_normal(mean.shape, mean.dtype)
+
+    def output_width(self, data_dim):
+        """Numbers that the decoder emits for D numbers of data: D means and D widths."""
+        return 2 * data_dim
+
+    def output_bias(self, x_mean):
+        """The output with mean x_mean and s = 0."""
+        return np.concatenate([x_mean, np.zeros_like(x_mean)])
+
+    def check_support(self, name, x):
+        """Any finite x has a density."""
+
+
+LIKELIHOODS = {cls.__name__: cls for cls in (Bernoulli, Gaussian, HeteroscedasticGaussian)}
+
+
+def binarize(x, *, rng):
+    """Each entry becomes 1 with probability x, else 0.        (…) -> (…), same dtype
+
+    Raises TypeError if rng is not a Generator.
+    """
+    check_rng(rng)
+    return (rng.random(x.shape, x.dtype) < x).astype(x.dtype)

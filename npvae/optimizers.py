@@ -1,0 +1,142 @@
+"""SGD, Adagrad, Adam: each turns gradients of a loss into a step down, in place.
+
+weight_decay λ adds λW to the gradient of every weight matrix (biases are left alone): the
+loss then gains ½ λ ‖W‖², which is what the prior W ~ N(0, 1/(λN)) adds to the loss per row
+of a data set of N rows. So the optimum is the maximum a posteriori one. It is not the
+"decoupled" decay of AdamW, which is no prior.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from . import kernels
+from ._checks import check_number
+
+
+class Optimizer(Protocol):
+    """What `train` asks of an optimizer."""
+
+    learning_rate: float
+
+    def update(self, params, grads):
+        """Change each array of params in place, given the loss's gradient in it.
+
+        params, grads: sequences of arrays, the same arrays in the same order at every call
+        """
+
+
+class SGD:
+    """Stochastic gradient descent with momentum.
+
+    Raises TypeError or ValueError unless learning_rate > 0, 0 <= momentum < 1,
+    weight_decay >= 0. Polyak 1964; for the name and form, Sutskever et al. 2013.
+    """
+
+    def __init__(self, learning_rate, *, momentum=0.0, weight_decay=0.0):
+        check_number("learning_rate", learning_rate, low=0)
+        check_number("momentum", momentum, low=0, low_allowed=True, high=1)
+        check_number("weight_decay", weight_decay, low=0, low_allowed=True)
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self._state = _State(1)
+
+    def update(self, params, grads):
+        """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.1]"""
+        for w, dw, velocity in self._state.beside(params, grads):
+            decay = _decay(self, w)
+            kernels.sgd_update(w, dw, velocity, self.learning_rate, self.momentum, decay)
+
+
+class Adagrad:
+    """Steps that shrink with the sum of squared gradients, coordinate by coordinate.
+
+    Raises TypeError or ValueError unless learning_rate > 0, epsilon > 0, weight_decay >= 0.
+    Duchi, Hazan & Singer 2011; the optimizer of Kingma & Welling 2013.
+    """
+
+    def __init__(self, learning_rate=0.01, *, epsilon=1e-8, weight_decay=0.0):
+        check_number("learning_rate", learning_rate, low=0)
+        check_number("epsilon", epsilon, low=0)
+        check_number("weight_decay", weight_decay, low=0, low_allowed=True)
+        self.learning_rate = learning_rate
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self._state = _State(1)
+
+    def update(self, params, grads):
+        """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.2]"""
+        for w, dw, g2_sum in self._state.beside(params, grads):
+            decay = _decay(self, w)
+            kernels.adagrad_update(w, dw, g2_sum, self.learning_rate, self.epsilon, decay)
+
+
+class Adam:
+    """Momentum and a running mean of squared gradients, both freed of their start at zero.
+
+    Raises TypeError or ValueError unless learning_rate > 0, 0 <= beta1, beta2 < 1,
+    epsilon > 0, weight_decay >= 0. Kingma & Ba 2014, algorithm 1.
+    """
+
+    def __init__(
+        self, learning_rate=1e-3, *, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0
+    ):
+        check_number("learning_rate", learning_rate, low=0)
+        check_number("beta1", beta1, low=0, low_allowed=True, high=1)
+        check_number("beta2", beta2, low=0, low_allowed=True, high=1)
+        check_number("epsilon", epsilon, low=0)
+        check_number("weight_decay", weight_decay, low=0, low_allowed=True)
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.weight_decay = weight_decay
+        self.steps = 0
+        self._state = _State(2)
+
+    def update(self, params, grads):
+        """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − learning_rate·m̂/(√v̂ + ε).
+
+        m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), t counting steps from 1.   [optimizers.3]
+        """
+        arrays = self._state.beside(params, grads)
+        self.steps += 1
+        for w, dw, m, v in arrays:
+            kernels.adam_update(
+                *(w, dw, m, v),
+                *(self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon),
+                _decay(self, w),
+            )
+
+
+class _State:
+    """`count` arrays beside each parameter: zero at the first update, bound to it from then on."""
+
+    def __init__(self, count):
+        self.count = count
+        self.params = None
+
+    def beside(self, params, grads):
+        """-> [(w, dw, *arrays)], one for each parameter.
+
+        Raises ValueError if the parameters are not those of the first call.
+        """
+        params = list(params)
+        if self.params is None:
+            self.params = params
+            self.arrays = [[np.zeros_like(w) for _ in range(self.count)] for w in params]
+        if len(params) != len(self.params) or any(
+            w is not bound for w, bound in zip(params, self.params, strict=True)
+        ):
+            raise ValueError(
+                "this optimizer holds the state of another model's parameters; make a new one"
+            )
+        return [
+            (w, dw, *arrays)
+            for w, dw, arrays in zip(params, grads, self.arrays, strict=True)
+        ]
+
+
+def _decay(optimizer, w):
+    return optimizer.weight_decay if w.ndim == 2 else 0.0

@@ -1,0 +1,219 @@
+"""Minibatches and the training loop."""
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from . import kernels
+from ._checks import check_number, check_positive_int, check_rng
+from .elbo import elbo, elbo_backward
+from .evaluation import Evaluation, evaluate, per_row, summarize
+from .likelihoods import Bernoulli
+from .likelihoods import binarize as draw_binary
+
+LARGE_STEP = 1e6
+ENTROPY_ROWS = 2000
+
+
+class Epoch(NamedTuple):
+    """One pass over the data: means over its rows, each as it was when its turn came.
+
+    elbo = reconstruction − kl whatever beta is; reconstruction − beta·kl is what was raised.
+    """
+
+    epoch: int  # from 1
+    elbo: float  # nats
+    reconstruction: float  # nats
+    kl: float  # nats
+    kl_per_dim: np.ndarray  # (Z,) nats
+    active_units: int
+    beta: float
+    seconds: float  # of training, validation not counted
+    images_per_second: float
+    validation: Evaluation | None  # of x_val, after the epoch
+
+    def __str__(self):
+        line = (
+            f"epoch {self.epoch:3d}  elbo {self.elbo:8.2f} = {self.reconstruction:8.2f} "
+            f"− kl {self.kl:6.2f} nats  {self.active_units:3d} active  "
+            f"{self.images_per_second:7,.0f} rows/s"
+        )
+        if self.validation is None:
+            return line
+        return (
+            f"{line}\nvalidation {self.validation.elbo:12.2f} = "
+            f"{self.validation.reconstruction:8.2f} − kl {self.validation.kl:6.2f} nats  "
+            f"{self.validation.active_units:3d} active"
+        )
+
+
+class NonFiniteError(ArithmeticError):
+    """A quantity became NaN or inf; the parameters are those before that step."""
+
+    def __init__(self, quantity, epoch, step):
+        super().__init__(
+            f"{quantity} is not finite at epoch {epoch}, step {step}; the parameters are those "
+            "before that step. Try a smaller learning rate or data scaled to about unit range"
+        )
+        self.quantity = quantity
+        self.epoch = epoch
+        self.step = step
+
+
+class GreyTargetsWarning(UserWarning):
+    """A Bernoulli likelihood is given targets strictly between 0 and 1."""
+
+
+def train(
+    vae,
+    x,
+    *,
+    epochs,
+    optimizer,
+    rng,
+    batch_size=100,
+    samples=1,
+    beta: float | Callable[[int], float] = 1.0,
+    binarize=False,
+    x_val=None,
+):
+    """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
+
+    x (N, D)        every row is visited exactly once an epoch, in a fresh order
+    optimizer       such as npvae.Adam(1e-3); changes vae.params in place
+    batch_size      B; the last batch of an epoch holds what is left
+    samples         L draws of z a row
+    beta            weight of the KL: a number, or a function of the epoch (from 1), such as
+                    lambda epoch: min(1, epoch / 10)
+    binarize        True draws binary targets anew each time a row is visited
+    x_val (M, D)    evaluated after each epoch, binarised once if binarize is True; it never
+                    changes what is learned
+    Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
+    during training. Warns GreyTargetsWarning where the bound is not one of log p(x).
+    """
+    x = vae.check_data("x", x)
+    x_val = None if x_val is None else vae.check_data("x_val", x_val)
+    check_positive_int("epochs", epochs)
+    check_positive_int("batch_size", batch_size)
+    check_positive_int("samples", samples)
+    if not callable(beta):
+        check_number("beta", beta, low=0, low_allowed=True)
+    if not isinstance(binarize, bool):
+        raise TypeError(f"binarize is {binarize!r}; expected True or False")
+    if not callable(getattr(optimizer, "update", None)):
+        raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
+    check_rng(rng)
+    _check_targets(vae, x, binarize)
+    return _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rng)
+
+
+def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rng):
+    order_rng, noise_rng, target_rng, evaluation_rng = rng.spawn(4)
+    if x_val is not None and binarize:
+        x_val = draw_binary(x_val, rng=evaluation_rng)
+    for epoch in range(1, epochs + 1):
+        start = time.perf_counter()
+        weight = _beta_at(beta, epoch)
+        visited = []
+        for step, rows in enumerate(minibatches(len(x), batch_size, rng=order_rng), start=1):
+            batch = draw_binary(x[rows], rng=target_rng) if binarize else x[rows]
+            noise = noise_rng.standard_normal((samples, len(rows), vae.latent_dim), vae.dtype)
+            try:
+                trace = descend(vae, optimizer, batch, noise, weight)
+            except _NonFinite as error:
+                raise NonFiniteError(str(error), epoch, step) from None
+            visited.append(per_row(trace))
+        seconds = time.perf_counter() - start
+        summary = summarize(*map(np.concatenate, zip(*visited, strict=True)))
+        yield Epoch(
+            epoch=epoch,
+            elbo=summary.elbo,
+            reconstruction=summary.reconstruction,
+            kl=summary.kl,
+            kl_per_dim=summary.kl_per_dim,
+            active_units=summary.active_units,
+            beta=weight,
+            seconds=seconds,
+            images_per_second=len(x) / seconds,
+            validation=None if x_val is None else evaluate(vae, x_val, rng=evaluation_rng),
+        )
+
+
+def minibatches(n, batch_size, *, rng):
+    """Yield arrays of row numbers: a fresh permutation of 0 … n − 1, cut every batch_size."""
+    order = rng.permutation(n)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]
+
+
+def descend(vae, optimizer, x, noise, beta):
+    """One step down the loss −(1/B) Σ_b bound_b; -> the Trace before the step.   [training.1]
+
+    The mean over the batch is taken here and nowhere else.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
+        trace = elbo(vae, x, noise, beta)
+        _require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
+        dbound = np.full(len(x), -1 / len(x), vae.dtype)
+        grads = elbo_backward(dbound, vae, x, noise, trace).arrays()
+        largest = _require_finite({f"gradient of {name}": dv for name, dv in grads.items()})
+        _update(optimizer, vae.params.arrays(), grads, largest)
+    return trace
+
+
+def _update(optimizer, params, grads, largest):
+    # A step this large may overflow, and then there must be a way back. Others cannot:
+    # parameters near the largest float make the bound overflow first.
+    before = None
+    if optimizer.learning_rate * max(1, largest) > LARGE_STEP:
+        before = {name: w.copy() for name, w in params.items()}
+    optimizer.update(params.values(), grads.values())
+    if before is not None:
+        try:
+            _require_finite(params)
+        except _NonFinite:
+            for name, w in params.items():
+                w[...] = before[name]
+            raise
+
+
+class _NonFinite(ArithmeticError):
+    """Carries the quantity's name up to where epoch and step are known."""
+
+
+def _require_finite(quantities):
+    """The largest magnitude among arrays, all finite."""
+    largest = {name: kernels.max_abs(array) for name, array in quantities.items()}
+    for name, magnitude in largest.items():
+        if not np.isfinite(magnitude):
+            raise _NonFinite(name)
+    return max(largest.values())
+
+
+def _beta_at(beta, epoch):
+    if not callable(beta):
+        return beta
+    weight = beta(epoch)
+    check_number(f"beta({epoch})", weight, low=0, low_allowed=True)
+    return weight
+
+
+def _check_targets(vae, x, binarize):
+    if binarize:
+        Bernoulli().check_support("x, to be binarised,", x)
+        return
+    grey = (x > 0) & (x < 1)
+    if isinstance(vae.likelihood, Bernoulli) and grey.any():
+        some = x[:: max(1, len(x) // ENTROPY_ROWS)]
+        entropy = vae.likelihood.entropy(some).mean()
+        warnings.warn(
+            f"{grey.mean():.0%} of the targets lie strictly between 0 and 1: the bound is then a "
+            "cross-entropy, not a bound on log p(x) of a binary image, and about "
+            f"{entropy:.1f} nats a row of -elbo are the targets' own entropy. "
+            "binarize=True draws binary targets",
+            GreyTargetsWarning,
+            stacklevel=3,
+        )

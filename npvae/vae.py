@@ -1,0 +1,225 @@
+"""VAE: the parameters and the choices that give them meaning."""
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import storage
+from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix
+from .activations import ACTIVATIONS
+from .dense import Layer, init_layers, stack
+from .elbo import Params
+from .likelihoods import LIKELIHOODS, Bernoulli, Gaussian, HeteroscedasticGaussian
+
+LOGVAR_HEAD_SCALE = 0.1
+
+
+@dataclass(frozen=True)
+class VAE:
+    """A prior N(0, I), a decoder p(x|z) and an encoder q(z|x), both stacks of dense layers.
+
+    Training changes the arrays in `params` in place.
+    """
+
+    params: Params
+    likelihood: Bernoulli | Gaussian | HeteroscedasticGaussian
+    activation: str
+
+    @classmethod
+    def init(
+        cls,
+        data_dim,
+        *,
+        hidden=(500,),
+        latent_dim=20,
+        likelihood,
+        activation="tanh",
+        decoder_hidden=None,
+        weight_init="glorot",
+        x_mean=None,
+        dtype=np.float32,
+        rng,
+    ):
+        """A model with random weights and zero biases.
+
+        data_dim            D
+        hidden              widths of the encoder's hidden layers; () for a linear encoder
+        decoder_hidden      the decoder's; None mirrors the encoder's
+        latent_dim          Z
+        activation          one of npvae.ACTIVATIONS
+        weight_init         "glorot", "he", or the std of N(0, std²)
+        x_mean              (D,), the training mean: the output bias starts there. With it a
+                            Bernoulli model skips most of the first epoch
+        dtype               np.float32 to train, np.float64 to check gradients
+        Raises TypeError or ValueError if one of them is none of that.
+
+        The logvar head starts at a tenth of the usual scale, so that σ starts near 1
+        and e^logvar near nothing dangerous.
+        """
+        encoder_hidden = _check_widths("hidden", hidden)
+        decoder_hidden = (
+            encoder_hidden[::-1]
+            if decoder_hidden is None
+            else _check_widths("decoder_hidden", decoder_hidden)
+        )
+        _check_choices(data_dim, latent_dim, likelihood, activation, weight_init)
+        dtype = _check_dtype(dtype)
+        check_rng(rng)
+        (rng,) = rng.spawn(1)
+
+        widths = (data_dim, *encoder_hidden, 2 * latent_dim)
+        encoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
+        encoder[-1].W[:, latent_dim:] *= LOGVAR_HEAD_SCALE
+        widths = (latent_dim, *decoder_hidden, likelihood.output_width(data_dim))
+        decoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
+        if x_mean is not None:
+            x_mean = np.reshape(x_mean, (1, -1))
+            x_mean = matrix("x_mean", x_mean, columns=data_dim, letters="(1, D)", dtype=dtype)
+            likelihood.check_support("x_mean", x_mean)
+            decoder[-1].b[:] = likelihood.output_bias(x_mean[0])
+        return cls(Params(encoder, decoder), likelihood, activation)
+
+    @property
+    def data_dim(self):
+        """D."""
+        return self.params.encoder[0].W.shape[0]
+
+    @property
+    def latent_dim(self):
+        """Z."""
+        return self.params.decoder[0].W.shape[0]
+
+    @property
+    def dtype(self):
+        """The parameters' dtype, and so that of everything the model computes."""
+        return self.params.encoder[0].W.dtype
+
+    def encode(self, x):
+        """q(z|x) = N(mu, diag(e^logvar)).
+
+        x (N, D) -> mu, logvar (N, Z)
+        Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+        """
+        x = self.check_data("x", x)
+        _, heads = stack(x, self.params.encoder, ACTIVATIONS[self.activation])
+        mu, logvar = np.split(heads, 2, axis=-1)
+        return mu.copy(), logvar.copy()
+
+    def decode(self, z):
+        """E[x|z].
+
+        z (N, Z) -> mean (N, D)
+        Raises TypeError or ValueError if z is no finite (N, Z) array.
+        """
+        return self.likelihood.mean(self._decoder_output(z))
+
+    def reconstruct(self, x):
+        """E[x|z] at z = mu, the posterior's mean.
+
+        x (N, D) -> mean (N, D)
+        For pictures: a bound needs z drawn from q(z|x), as `evaluate` does.
+        Raises as `encode` does.
+        """
+        mu, _ = self.encode(x)
+        return self.decode(mu)
+
+    def sample(self, n, *, rng, draw=False):
+        """E[x|z] for n draws of z from the prior; with draw=True, a draw of x itself.
+
+        -> (n, D)
+        Raises TypeError or ValueError unless n is an integer >= 1 and rng a Generator.
+        """
+        check_positive_int("n", n)
+        check_rng(rng)
+        output = self._decoder_output(rng.standard_normal((n, self.latent_dim), self.dtype))
+        return self.likelihood.draw(output, rng=rng) if draw else self.likelihood.mean(output)
+
+    def check_data(self, name, x):
+        """x as a C-contiguous (N, D) array of the model's dtype.
+
+        Raises TypeError or ValueError if it is no finite (N, D) array in the support.
+        """
+        x = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=self.dtype)
+        self.likelihood.check_support(name, x)
+        return x
+
+    def _decoder_output(self, z):
+        z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)
+        _, output = stack(z, self.params.decoder, ACTIVATIONS[self.activation])
+        return output
+
+    def astype(self, dtype):
+        """A copy of the model with parameters of dtype."""
+        dtype = _check_dtype(dtype)
+        params = Params(
+            *(
+                tuple(Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers)
+                for layers in self.params
+            )
+        )
+        return dataclasses.replace(self, params=params)
+
+    def save(self, path):
+        """Write the model to one .npz: plain arrays and a JSON header, no pickle.
+
+        Raises FileNotFoundError if path's folder does not exist.
+        """
+        header = {
+            "data_dim": self.data_dim,
+            "latent_dim": self.latent_dim,
+            "hidden": [layer.b.size for layer in self.params.encoder[:-1]],
+            "decoder_hidden": [layer.b.size for layer in self.params.decoder[:-1]],
+            "likelihood": type(self.likelihood).__name__,
+            "likelihood_options": dataclasses.asdict(self.likelihood),
+            "activation": self.activation,
+            "dtype": self.dtype.name,
+        }
+        storage.write(path, header, self.params.arrays())
+
+    @classmethod
+    def load(cls, path):
+        """The model that `save` wrote to path.
+
+        Raises FileNotFoundError if there is no such file; ValueError, saying which, if it is
+        truncated, not an npz, of another version, or an array is missing or misshapen.
+        """
+        choices, arrays = storage.read(path)
+        try:
+            options = choices.pop("likelihood_options")
+            choices["likelihood"] = LIKELIHOODS[choices["likelihood"]](**options)
+            vae = cls.init(**choices, rng=np.random.default_rng(0))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} has a damaged header: {error}") from error
+        storage.fill(path, vae.params.arrays(), arrays)
+        return vae
+
+
+def _check_widths(name, widths):
+    if isinstance(widths, str) or not isinstance(widths, Iterable):
+        raise TypeError(f"{name} is {widths!r}; expected a sequence of widths, such as (500,)")
+    widths = tuple(widths)
+    for i, width in enumerate(widths):
+        check_positive_int(f"{name}[{i}]", width)
+    return widths
+
+
+def _check_choices(data_dim, latent_dim, likelihood, activation, weight_init):
+    check_positive_int("data_dim", data_dim)
+    check_positive_int("latent_dim", latent_dim)
+    if not isinstance(likelihood, tuple(LIKELIHOODS.values())):
+        names = ", ".join(LIKELIHOODS)
+        raise TypeError(f"likelihood is {likelihood!r}; expected an instance of one of {names}")
+    check_choice("activation", activation, ACTIVATIONS)
+    if isinstance(weight_init, str):
+        check_choice("weight_init", weight_init, ("glorot", "he"))
+    else:
+        check_number("weight_init", weight_init, low=0)
+
+
+def _check_dtype(dtype):
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype is {dtype}; expected float32 or float64")
+    return dtype
