@@ -1,0 +1,56 @@
+"""What every test shares: hypothesis's profile, and the promise behind an equation's mark."""
+
+import os
+import sys
+
+import hypothesis
+import pytest
+
+from equations import audit, functions_citing
+
+# The same examples every time: a failure is a fact to look into, never a matter of luck.
+# HYPOTHESIS_PROFILE=explore looks for new ones.
+hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=500)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "equation(*tags): checks the equations of derivations/ with these tags"
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Fail a marked test that never called a function whose docstring cites the tag."""
+    waiting = {
+        tag: functions_citing(tag)
+        for mark in item.iter_markers("equation")
+        for tag in mark.args
+    }
+
+    def profile(frame, event, arg):
+        here = (frame.f_code.co_filename, frame.f_code.co_firstlineno)
+        for tag in [tag for tag, functions in waiting.items() if here in functions]:
+            del waiting[tag]
+        if not waiting:
+            sys.setprofile(None)
+
+    if waiting:
+        sys.setprofile(profile)
+    try:
+        result = yield
+    finally:
+        sys.setprofile(None)
+    if waiting:
+        pytest.fail(f"{item.nodeid} called no function that cites {', '.join(waiting)}")
+    return result
+
+
+def pytest_terminal_summary(terminalreporter):
+    tags, cited, tested = audit()
+    terminalreporter.write_line(
+        f"equations: {len(tags)} tagged, {len(tags.keys() & cited.keys())} with code, "
+        f"{len(tags.keys() & tested.keys())} with a test"
+    )
