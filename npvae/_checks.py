@@ -58,7 +58,8 @@ def matrix(name, value, *, columns, letters, dtype):
         )
     if len(array) == 0:
         raise ValueError(f"{name} has no rows; expected {letters} with at least one")
-    array = np.ascontiguousarray(array, dtype=dtype)
+    with np.errstate(over="ignore"):  # told below, with the place
+        array = np.ascontiguousarray(array, dtype=dtype)
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(

@@ -40,7 +40,7 @@ def read(path):
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds on damaged bytes
         raise ValueError(f"{path} is truncated or not an npz file ({error})") from error

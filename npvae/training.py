@@ -38,14 +38,14 @@ class Epoch(NamedTuple):
     def __str__(self):
         line = (
             f"epoch {self.epoch:3d}  elbo {self.elbo:8.2f} = {self.reconstruction:8.2f} "
-            f"− kl {self.kl:6.2f} nats  {self.active_units:3d} active  "
+            f"− kl {self.kl:6.2f} nats {self.active_units:3d} active "
             f"{self.images_per_second:7,.0f} rows/s"
         )
         if self.validation is None:
             return line
         return (
-            f"{line}\nvalidation {self.validation.elbo:12.2f} = "
-            f"{self.validation.reconstruction:8.2f} − kl {self.validation.kl:6.2f} nats  "
+            f"{line}\nvalidation     {self.validation.elbo:8.2f} = "
+            f"{self.validation.reconstruction:8.2f} − kl {self.validation.kl:6.2f} nats "
             f"{self.validation.active_units:3d} active"
         )
 
@@ -103,10 +103,15 @@ def train(
         check_number("beta", beta, low=0, low_allowed=True)
     if not isinstance(binarize, bool):
         raise TypeError(f"binarize is {binarize!r}; expected True or False")
-    if not callable(getattr(optimizer, "update", None)):
+    if isinstance(optimizer, type) or not callable(getattr(optimizer, "update", None)):
         raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
     check_rng(rng)
-    _check_targets(vae, x, binarize)
+    if binarize:
+        for name, targets in {"x": x, "x_val": x_val}.items():
+            if targets is not None:
+                Bernoulli().check_support(f"{name}, to be binarised,", targets)
+    elif isinstance(vae.likelihood, Bernoulli):
+        _warn_of_grey(vae, x)
     return _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rng)
 
 
@@ -143,15 +148,21 @@ def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binariz
 
 
 def minibatches(n, batch_size, *, rng):
-    """Yield arrays of row numbers: a fresh permutation of 0 … n − 1, cut every batch_size."""
+    """Yield arrays of row numbers: a fresh permutation of 0 … n − 1, cut every batch_size.
+
+    E[(1/B) Σ_{b in batch} f_b] = (1/N) Σ_n f_n                   [training.1]
+    for every batch, the shorter last one too: each is a uniform choice of B rows.
+    Kingma & Welling 2013, eq. (8), divided by N.
+    """
     order = rng.permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
 
 
 def descend(vae, optimizer, x, noise, beta):
-    """One step down the loss −(1/B) Σ_b bound_b; -> the Trace before the step.   [training.1]
+    """One step down loss = −(1/B) Σ_b bound_b.                  [training.2]
 
+    x (B, D), noise (L, B, Z) -> the Trace before the step
     The mean over the batch is taken here and nowhere else.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
@@ -201,16 +212,12 @@ def _beta_at(beta, epoch):
     return weight
 
 
-def _check_targets(vae, x, binarize):
-    if binarize:
-        Bernoulli().check_support("x, to be binarised,", x)
-        return
-    grey = (x > 0) & (x < 1)
-    if isinstance(vae.likelihood, Bernoulli) and grey.any():
-        some = x[:: max(1, len(x) // ENTROPY_ROWS)]
-        entropy = vae.likelihood.entropy(some).mean()
+def _warn_of_grey(vae, x):
+    grey = ((x > 0) & (x < 1)).mean()
+    if grey > 0:
+        entropy = vae.likelihood.entropy(x[:: 1 + len(x) // ENTROPY_ROWS]).mean()
         warnings.warn(
-            f"{grey.mean():.0%} of the targets lie strictly between 0 and 1: the bound is then a "
+            f"{grey:.0%} of the targets lie strictly between 0 and 1: the bound is then a "
             "cross-entropy, not a bound on log p(x) of a binary image, and about "
             f"{entropy:.1f} nats a row of -elbo are the targets' own entropy. "
             "binarize=True draws binary targets",

@@ -1,0 +1,211 @@
+"""save and load: the same model back, or an error that says what is wrong with the file."""
+
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import npvae
+
+LIKELIHOODS = st.one_of(
+    st.just(npvae.Bernoulli()),
+    st.floats(1e-3, 10).map(npvae.Gaussian),
+    st.floats(1e-3, 10).map(npvae.HeteroscedasticGaussian),
+)
+WIDTHS = st.lists(st.integers(1, 5), max_size=3).map(tuple)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    vae = npvae.VAE.init(
+        4, hidden=(3,), latent_dim=2, likelihood=npvae.Bernoulli(), rng=np.random.default_rng(0)
+    )
+    path = tmp_path / "vae.npz"
+    vae.save(path)
+    return path
+
+
+def rewritten(path, *, header=None, drop=(), **arrays):
+    """The file at path with its header updated, arrays dropped, arrays replaced."""
+    with np.load(path) as file:
+        stored = dict(file)
+    if header is not None:
+        stored["header"] = np.array(json.dumps(json.loads(str(stored["header"])) | header))
+    for name in drop:
+        del stored[name]
+    stored |= {name.replace("__", "/"): array for name, array in arrays.items()}
+    np.savez(path, **stored)
+    return path
+
+
+@given(
+    hidden=WIDTHS,
+    decoder_hidden=WIDTHS,
+    likelihood=LIKELIHOODS,
+    activation=st.sampled_from(sorted(npvae.ACTIVATIONS)),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_model_comes_back_as_it_was(
+    folder, hidden, decoder_hidden, likelihood, activation, dtype, seed
+):
+    rng = np.random.default_rng(seed)
+    vae = npvae.VAE.init(
+        4,
+        hidden=hidden,
+        decoder_hidden=decoder_hidden,
+        latent_dim=2,
+        likelihood=likelihood,
+        activation=activation,
+        dtype=dtype,
+        rng=rng,
+    )
+    for array in vae.params.arrays().values():
+        array += rng.normal(size=array.shape).astype(dtype)
+    vae.save(folder / "vae.npz")
+    back = npvae.VAE.load(folder / "vae.npz")
+    assert (back.likelihood, back.activation) == (likelihood, activation)
+    arrays, back_arrays = vae.params.arrays(), back.params.arrays()
+    assert arrays.keys() == back_arrays.keys()
+    for name in arrays:
+        assert arrays[name].dtype == back_arrays[name].dtype
+        np.testing.assert_array_equal(arrays[name], back_arrays[name])
+    x = rng.integers(0, 2, (3, 4))
+    np.testing.assert_array_equal(vae.encode(x), back.encode(x))
+
+
+def test_a_loaded_model_can_be_trained(saved):
+    vae = npvae.VAE.load(saved)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (20, 4))
+    (epoch,) = npvae.train(vae, x, epochs=1, optimizer=npvae.Adam(), rng=rng)
+    assert np.isfinite(epoch.elbo)
+
+
+def test_arrays_in_column_order_are_read(saved):
+    """Another program may write them so; training needs rows."""
+    vae = npvae.VAE.load(saved)
+    W = np.asfortranarray(vae.params.encoder[0].W)
+    back = npvae.VAE.load(rewritten(saved, encoder__0__W=W))
+    np.testing.assert_array_equal(back.params.encoder[0].W, W)
+    assert back.params.encoder[0].W.flags.c_contiguous
+
+
+def test_saving_leaves_no_other_file_and_needs_no_suffix(tmp_path, saved):
+    vae = npvae.VAE.load(saved)
+    vae.save(str(tmp_path / "model"))
+    vae.save(tmp_path / "model")
+    assert sorted(os.listdir(tmp_path)) == ["model", "vae.npz"]
+    npvae.VAE.load(str(tmp_path / "model"))
+
+
+def test_a_failed_save_keeps_the_old_file(saved, monkeypatch):
+    before = saved.read_bytes()
+    vae = npvae.VAE.load(saved)
+
+    def full_disk(file, **arrays):
+        file.write(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        vae.save(saved)
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == ["vae.npz"]
+
+
+def test_no_pickle_is_ever_read(saved):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("code from a file was run",))
+
+    path = rewritten(saved, encoder__0__W=np.array([Bomb()], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        npvae.VAE.load(path)
+
+
+def test_missing_files_and_folders(tmp_path, saved):
+    with pytest.raises(FileNotFoundError, match="there is no file .*absent.npz"):
+        npvae.VAE.load(tmp_path / "absent.npz")
+    with pytest.raises(FileNotFoundError, match="there is no folder .*absent"):
+        npvae.VAE.load(saved).save(tmp_path / "absent" / "vae.npz")
+
+
+@given(length=st.integers(0, 5000))
+@settings(max_examples=200)
+def test_a_truncated_file_is_refused(folder, length):
+    path = folder / "whole.npz"
+    if not path.exists():
+        rng = np.random.default_rng(0)
+        npvae.VAE.init(4, hidden=(3,), likelihood=npvae.Bernoulli(), rng=rng).save(path)
+    whole = path.read_bytes()
+    cut = folder / "cut.npz"
+    cut.write_bytes(whole[: min(length, len(whole) - 1)])
+    with pytest.raises(ValueError, match="cut.npz is truncated or not an npz file"):
+        npvae.VAE.load(cut)
+
+
+@given(content=st.binary(max_size=300))
+def test_any_other_bytes_are_refused(folder, content):
+    path = folder / "bytes.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="bytes.npz"):
+        npvae.VAE.load(path)
+
+
+def test_a_lone_array_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="not an npz"):
+        npvae.VAE.load(tmp_path / "a.npy")
+
+
+def test_a_flipped_bit_is_noticed(saved):
+    with zipfile.ZipFile(saved) as archive:
+        info = archive.getinfo("encoder/0/W.npy")
+    content = bytearray(saved.read_bytes())
+    content[info.header_offset + 30 + len(info.filename) + 140] ^= 1
+    saved.write_bytes(bytes(content))
+    with pytest.raises(ValueError, match="truncated or not an npz"):
+        npvae.VAE.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"drop": ["header"]}, "has no npvae header"),
+        ({"header": {"format": "other"}}, "has no npvae header"),
+        ({"header": {"version": 2}}, "format version 2; this npvae reads version 1"),
+        ({"header": {"activation": "swish"}}, "damaged header: activation is 'swish'"),
+        ({"header": {"likelihood": "Cauchy"}}, "damaged header: .*Cauchy"),
+        ({"header": {"likelihood_options": {"scale": 1}}}, "damaged header: .*scale"),
+        ({"header": {"colour": 1}}, "damaged header: .*colour"),
+        ({"header": {"hidden": None}}, "damaged header: hidden is None"),
+        ({"header": {"latent_dim": 3}}, "encoder/1/W is float32.*its header says"),
+        ({"header": {"dtype": "float64"}}, r"encoder/0/W is float32 \(4, 3\).*float64 \(4, 3\)"),
+        ({"drop": ["decoder/1/b"]}, "has no array 'decoder/1/b'"),
+        ({"encoder__0__W": np.zeros((4, 2), np.float32)}, r"\(4, 2\); its header says .*\(4, 3\)"),
+        ({"encoder__0__b": np.full(3, np.nan, np.float32)}, "encoder/0/b holds NaN or inf"),
+        ({"encoder__9__b": np.zeros(3)}, "unknown arrays: encoder/9/b"),
+    ],
+)
+def test_a_damaged_file_is_refused_with_the_reason(saved, change, message):
+    with pytest.raises(ValueError, match=message):
+        npvae.VAE.load(rewritten(saved, **change))
+
+
+def test_a_header_that_is_no_json_is_refused(saved):
+    with np.load(saved) as file:
+        stored = dict(file)
+    for header in (np.array("{"), np.array("[1]"), np.array(3.0), np.zeros(4)):
+        np.savez(saved, **stored | {"header": header})
+        with pytest.raises(ValueError, match="has no npvae header"):
+            npvae.VAE.load(saved)

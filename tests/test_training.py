@@ -1,0 +1,333 @@
+"""train: every row once an epoch, the same bits from the same seed, and no silent disaster."""
+
+import os
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import npvae
+from npvae.training import descend, minibatches
+
+PROTOTYPES = np.random.default_rng(0).integers(0, 2, (4, 12))
+
+
+def make(likelihood=None, dtype=np.float32, seed=0, **choices):
+    choices = {"hidden": (16,), "latent_dim": 3} | choices
+    likelihood = likelihood or npvae.Bernoulli()
+    rng = np.random.default_rng(seed)
+    return npvae.VAE.init(12, likelihood=likelihood, dtype=dtype, rng=rng, **choices)
+
+
+def patterns(rows, seed=0):
+    """Four prototypes with one pixel in ten flipped: something to learn."""
+    rng = np.random.default_rng(seed)
+    x = PROTOTYPES[rng.integers(0, 4, rows)]
+    return np.abs(x - (rng.random((rows, 12)) < 0.1)).astype(np.float32)
+
+
+def run(vae, x, *, epochs=2, seed=1, optimizer=None, **choices):
+    optimizer = optimizer or npvae.Adam(1e-2)
+    rng = np.random.default_rng(seed)
+    return list(npvae.train(vae, x, epochs=epochs, optimizer=optimizer, rng=rng, **choices))
+
+
+def bits(vae):
+    return b"".join(array.tobytes() for array in vae.params.arrays().values())
+
+
+@given(n=st.integers(1, 300), batch_size=st.integers(1, 400), seed=st.integers(0, 99))
+def test_every_row_is_visited_exactly_once(n, batch_size, seed):
+    batches = list(minibatches(n, batch_size, rng=np.random.default_rng(seed)))
+    assert sorted(np.concatenate(batches)) == list(range(n))
+    assert [len(batch) for batch in batches[:-1]] == [batch_size] * (len(batches) - 1)
+    assert len(batches) == -(-n // batch_size)
+
+
+def test_rows_are_shuffled_not_batches():
+    rng = np.random.default_rng(0)
+    first, second = (np.concatenate(list(minibatches(1000, 100, rng=rng))) for _ in range(2))
+    assert not np.array_equal(first, second)
+    # Neighbours in the data are almost never neighbours in the order: 2 are expected.
+    assert np.sum(np.abs(np.diff(first)) == 1) < 15
+
+
+@given(n=st.integers(1, 40), batch_size=st.integers(1, 50), samples=st.integers(1, 3))
+def test_any_size_trains(n, batch_size, samples):
+    vae = make()
+    before = bits(vae)
+    (epoch,) = run(vae, patterns(n), epochs=1, batch_size=batch_size, samples=samples)
+    assert np.isfinite(epoch.elbo)
+    assert bits(vae) != before
+
+
+@pytest.mark.parametrize(
+    "optimizer", [npvae.Adam(1e-2), npvae.Adagrad(0.1), npvae.SGD(0.05, momentum=0.9)]
+)
+def test_it_learns(optimizer):
+    vae, x, x_val = make(), patterns(400), patterns(200, seed=5)
+    before = npvae.evaluate(vae, x_val, rng=np.random.default_rng(0)).elbo
+    epochs = run(vae, x, epochs=30, optimizer=optimizer, batch_size=20, x_val=x_val)
+    # 12 coin tosses cost 12 log 2 = 8.3 nats; four prototypes with flips cost
+    # log 4 + 12 H(0.1) = 5.3. A model that ignores z cannot beat the pixels' own entropy.
+    p = x.mean(axis=0)
+    alone = np.mean(npvae.Bernoulli().entropy(p[None]))
+    assert before < -8
+    assert epochs[-1].validation.elbo > -alone + 0.5
+    assert epochs[-1].validation.elbo < -5.2
+    assert epochs[-1].active_units >= 1
+
+
+def test_a_step_descends_minus_the_mean_bound():
+    vae, x = make(dtype=np.float64), patterns(10).astype(float)
+    noise = np.random.default_rng(0).standard_normal((1, 10, 3))
+    expected = {}
+    for name, array in vae.params.arrays().items():
+        expected[name] = array.copy()
+    trace = npvae.elbo(vae, x, noise, beta=2.0)
+    for b in range(10):
+        dbound = np.eye(10)[b]
+        grads = npvae.elbo_backward(dbound, vae, x, noise, trace).arrays()
+        for name, grad in grads.items():
+            expected[name] += 0.1 * grad / 10
+    descend(vae, npvae.SGD(0.1), x, noise, beta=2.0)
+    for name, array in vae.params.arrays().items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-15)
+
+
+def test_the_record_tells_what_was_trained_on():
+    x = patterns(50)
+    vae = make()
+    (epoch,) = run(vae, x, epochs=1, batch_size=50, optimizer=npvae.SGD(1e-30))
+    # At a step size of nothing the epoch's means are an evaluation of the model.
+    check = npvae.evaluate(vae, x, samples=500, rng=np.random.default_rng(3))
+    assert epoch.elbo == pytest.approx(check.elbo, abs=0.5)
+    assert epoch.elbo == pytest.approx(epoch.reconstruction - epoch.kl)
+    assert epoch.kl == pytest.approx(check.kl, rel=1e-5)
+    np.testing.assert_allclose(epoch.kl_per_dim, check.kl_per_dim, rtol=1e-5)
+    assert epoch.active_units == check.active_units
+    assert epoch.images_per_second == pytest.approx(50 / epoch.seconds)
+    assert epoch.validation is None
+    assert "elbo" in str(epoch)
+    assert max(map(len, str(epoch).splitlines())) <= 80
+
+
+def test_records_with_validation_fit_a_terminal():
+    (epoch,) = run(make(), patterns(50), epochs=1, x_val=patterns(20))
+    wide = epoch._replace(elbo=-10543.21, reconstruction=-10440.11, kl=103.10, epoch=100)
+    assert max(map(len, str(wide).splitlines())) <= 80
+    assert "validation" in str(epoch)
+
+
+def test_beta_weights_the_kl_and_may_follow_the_epoch():
+    x = patterns(300)
+    free = run(make(), x, epochs=20, beta=0)[-1]
+    tied = run(make(), x, epochs=20, beta=4)[-1]
+    assert free.kl > 4 * tied.kl
+    warm = run(make(), x, epochs=3, beta=lambda epoch: epoch / 2)
+    assert [epoch.beta for epoch in warm] == [0.5, 1.0, 1.5]
+    vae, same = make(), make()
+    run(vae, x, epochs=2, beta=1.0)
+    run(same, x, epochs=2, beta=lambda epoch: 1.0)
+    assert bits(vae) == bits(same)
+
+
+def test_dynamic_targets_are_binary_and_fresh(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        npvae.training,
+        "descend",
+        lambda vae, optimizer, x, noise, beta: (
+            seen.append(x) or descend(vae, optimizer, x, noise, beta)
+        ),
+    )
+    x = np.full((200, 12), 0.3, np.float32)
+    run(make(), x, epochs=2, batch_size=200, binarize=True)
+    first, second = seen
+    assert set(np.unique(first)) == {0, 1}
+    assert not np.array_equal(np.sort(first, axis=0), first)
+    assert np.mean(first != second) == pytest.approx(2 * 0.3 * 0.7, abs=0.04)
+    # 4800 draws of probability 0.3: four standard errors.
+    assert np.mean(seen) == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / 4800))
+
+
+def test_the_same_seed_gives_the_same_bits():
+    x = np.random.default_rng(0).random((70, 12))
+    results = []
+    for seed in (1, 1, 2):
+        vae = make()
+        run(vae, x, seed=seed, binarize=True)
+        results.append(bits(vae))
+    assert results[0] == results[1]
+    assert results[0] != results[2]
+
+
+def test_watching_changes_nothing():
+    x, x_val = patterns(70), patterns(30, seed=9)
+    alone, watched = make(), make()
+    run(alone, x, binarize=True)
+    rng = np.random.default_rng(1)
+    for _ in npvae.train(
+        watched, x, epochs=2, optimizer=npvae.Adam(1e-2), rng=rng, binarize=True, x_val=x_val
+    ):
+        npvae.evaluate(watched, x_val, rng=np.random.default_rng(7))
+        watched.sample(3, rng=np.random.default_rng(8))
+    assert bits(alone) == bits(watched)
+
+
+THREADS = """
+import numpy as np, npvae, hashlib
+rng = np.random.default_rng(0)
+x = rng.random((400, 784), dtype=np.float32)
+vae = npvae.VAE.init(784, hidden=(150,), latent_dim=20, likelihood=npvae.Bernoulli(), rng=rng)
+for _ in npvae.train(vae, x, epochs=2, optimizer=npvae.Adam(), rng=rng, binarize=True): pass
+print(hashlib.sha256(b"".join(a.tobytes() for a in vae.params.arrays().values())).hexdigest())
+"""
+
+
+def test_one_thread_and_two_give_the_same_bits():
+    digests = [
+        subprocess.run(
+            [sys.executable, "-c", THREADS],
+            env=os.environ | {"NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for threads in ("1", "2")
+    ]
+    assert len(digests[0]) == 65
+    assert digests[0] == digests[1]
+
+
+def test_stopping_early_keeps_what_was_learned():
+    x, vae, whole = patterns(60), make(), make()
+    for epoch in npvae.train(
+        vae, x, epochs=99, optimizer=npvae.Adam(1e-2), rng=np.random.default_rng(1)
+    ):
+        if epoch.epoch == 2:
+            break
+    run(whole, x, epochs=2)
+    assert bits(vae) == bits(whole)
+
+
+def test_a_loss_that_overflows_stops_before_it_is_learned_from():
+    vae = make(npvae.Gaussian(1e-3))
+    x = np.ones((30, 12), np.float32)
+    x[17] = 1e18  # whose square, over σ², is no float32
+    untouched = bits(vae)
+    with pytest.raises(npvae.NonFiniteError, match=r"log p\(x\|z\) is not finite at epoch 1") as e:
+        run(vae, x, batch_size=30)
+    assert (e.value.epoch, e.value.step, e.value.quantity) == (1, 1, "log p(x|z)")
+    assert bits(vae) == untouched
+
+
+def test_a_kl_that_overflows_is_named():
+    vae = make()
+    vae.params.encoder[-1].b[:] = 100  # e^100 is no float32
+    with pytest.raises(npvae.NonFiniteError, match=r"(kl|log p\(x\|z\)) is not finite"):
+        run(vae, patterns(10))
+
+
+def test_a_gradient_that_overflows_is_named(monkeypatch):
+    after_step = []
+
+    def watched(vae, *args):
+        trace = descend(vae, *args)
+        after_step.append(bits(vae))
+        return trace
+
+    def broken(dbound, vae, *args):
+        grads = npvae.elbo_backward(dbound, vae, *args)
+        if len(after_step) == 2:
+            grads.decoder[0].b[2] = np.nan
+        return grads
+
+    monkeypatch.setattr(npvae.training, "descend", watched)
+    monkeypatch.setattr(npvae.training, "elbo_backward", broken)
+    vae = make()
+    with pytest.raises(npvae.NonFiniteError, match="gradient of decoder/0/b .* epoch 1, step 3"):
+        run(vae, patterns(50), batch_size=10)
+    assert bits(vae) == after_step[1]
+
+
+@pytest.mark.parametrize("optimizer", [npvae.SGD(1e38), npvae.Adam(1e39), npvae.Adagrad(1e39)])
+def test_a_step_that_overflows_is_taken_back(optimizer):
+    vae = make()
+    with pytest.raises(npvae.NonFiniteError):
+        run(vae, patterns(50), batch_size=10, optimizer=optimizer)
+    assert all(np.isfinite(array).all() for array in vae.params.arrays().values())
+
+
+def test_a_run_that_explodes_ends_with_finite_parameters():
+    vae = make(npvae.Gaussian(0.1), activation="relu")
+    with pytest.raises(npvae.NonFiniteError):
+        run(vae, patterns(100), batch_size=10, epochs=50, optimizer=npvae.SGD(10.0))
+    assert all(np.isfinite(array).all() for array in vae.params.arrays().values())
+
+
+def test_grey_targets_are_told_once_with_their_entropy():
+    x = np.full((40, 12), 0.3, np.float32)
+    entropy = -12 * (0.3 * np.log(0.3) + 0.7 * np.log(0.7))
+    with pytest.warns(npvae.GreyTargetsWarning, match=rf"about {entropy:.1f} nats a row") as told:
+        run(make(), x, epochs=3)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+
+
+def test_no_word_of_grey_where_there_is_none():
+    x = np.full((40, 12), 0.3, np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(make(), patterns(40))
+        run(make(), x, binarize=True)
+        run(make(npvae.Gaussian(0.5)), x)
+
+
+@pytest.mark.parametrize(
+    ("choices", "error", "message"),
+    [
+        ({"epochs": 0}, ValueError, "epochs is 0; expected an integer >= 1"),
+        ({"epochs": 2.0}, TypeError, "epochs is 2.0"),
+        ({"batch_size": 0}, ValueError, "batch_size is 0"),
+        ({"batch_size": -5}, ValueError, "batch_size is -5"),
+        ({"samples": 0}, ValueError, "samples is 0"),
+        ({"beta": -1}, ValueError, "beta is -1; expected a finite number >= 0"),
+        ({"beta": np.inf}, ValueError, "beta is inf"),
+        ({"beta": "1"}, TypeError, "beta is '1'"),
+        ({"binarize": "dynamic"}, TypeError, "binarize is 'dynamic'; expected True or False"),
+        ({"optimizer": "adam"}, TypeError, "optimizer is 'adam'; expected one such as"),
+        ({"optimizer": npvae.Adam}, TypeError, "optimizer is <class"),
+        ({"rng": np.random.RandomState(0)}, TypeError, "expected a numpy.random.Generator"),
+        ({"x": np.zeros((10, 7))}, ValueError, r"x has shape \(10, 7\); expected \(N, D\)"),
+        ({"x": np.zeros((0, 12))}, ValueError, "x has no rows"),
+        ({"x": np.full((4, 12), 7)}, ValueError, r"x spans \[7, 7\]"),
+        ({"x_val": np.zeros((10, 7))}, ValueError, "x_val has shape"),
+        ({"x_val": np.full((4, 12), np.nan)}, ValueError, r"x_val\[0, 0\] is nan"),
+    ],
+)
+def test_bad_input_is_refused_before_any_work(choices, error, message):
+    arguments = {
+        "x": patterns(10),
+        "epochs": 1,
+        "optimizer": npvae.Adam(),
+        "rng": np.random.default_rng(0),
+    } | choices
+    with pytest.raises(error, match=message):
+        npvae.train(make(), arguments.pop("x"), **arguments)  # no next(): it fails at once
+
+
+def test_targets_to_binarise_must_be_probabilities():
+    with pytest.raises(ValueError, match="x, to be binarised, spans"):
+        run(make(npvae.Gaussian(1.0)), np.full((4, 12), 2.0), binarize=True)
+    with pytest.raises(ValueError, match="x_val, to be binarised, spans"):
+        run(make(npvae.Gaussian(1.0)), patterns(4), x_val=np.full((4, 12), 2.0), binarize=True)
+
+
+def test_a_beta_that_turns_bad_is_named_with_its_epoch():
+    with pytest.raises(ValueError, match=r"beta\(2\) is -1"):
+        run(make(), patterns(10), epochs=3, beta=lambda epoch: 1 if epoch == 1 else -1)

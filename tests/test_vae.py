@@ -1,0 +1,259 @@
+"""VAE: its initial weights, its views of the data, and every input it must refuse."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import npvae
+
+BERNOULLI = npvae.Bernoulli()
+LIKELIHOODS = [BERNOULLI, npvae.Gaussian(0.5), npvae.HeteroscedasticGaussian()]
+
+
+def make(likelihood=BERNOULLI, seed=0, **choices):
+    choices = {"hidden": (6, 5), "latent_dim": 3} | choices
+    return npvae.VAE.init(8, likelihood=likelihood, rng=np.random.default_rng(seed), **choices)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_layers_have_the_widths_asked_for(likelihood):
+    vae = make(likelihood, hidden=(6, 5), decoder_hidden=(7,))
+    assert [layer.W.shape for layer in vae.params.encoder] == [(8, 6), (6, 5), (5, 6)]
+    assert [layer.W.shape for layer in vae.params.decoder] == [
+        (3, 7),
+        (7, likelihood.output_width(8)),
+    ]
+    assert (vae.data_dim, vae.latent_dim, vae.dtype) == (8, 3, np.float32)
+
+
+def test_the_decoder_mirrors_the_encoder_unless_told():
+    vae = make(hidden=(6, 5))
+    assert [layer.W.shape for layer in vae.params.decoder] == [(3, 5), (5, 6), (6, 8)]
+
+
+def test_no_two_weight_arrays_start_alike():
+    vae = make(hidden=(8, 8), latent_dim=8)
+    weights = [layer.W for part in vae.params for layer in part]
+    heads = np.split(weights[2], 2, axis=1)
+    values = [np.sort(np.abs(w), axis=None) for w in [*weights, *heads] if w.size == 64]
+    for i, a in enumerate(values):
+        for b in values[:i]:
+            ratio = a / b
+            assert ratio.std() > 1e-3, "one is a multiple of the other"
+
+
+def test_the_logvar_head_starts_small():
+    vae = npvae.VAE.init(784, likelihood=BERNOULLI, rng=np.random.default_rng(0))
+    mu_head, logvar_head = np.split(vae.params.encoder[-1].W, 2, axis=1)
+    assert logvar_head.std() == pytest.approx(0.1 * mu_head.std(), rel=0.1)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_x_mean_makes_the_untrained_model_guess_it(likelihood):
+    x_mean = np.linspace(0.1, 0.9, 8)
+    vae = make(likelihood, x_mean=x_mean)
+    np.testing.assert_allclose(vae.decode(np.zeros((1, 3)))[0], x_mean, rtol=1e-5)
+
+
+def test_x_mean_of_pixels_never_lit_is_finite():
+    vae = make(x_mean=np.array([0, 0, 0, 0, 1, 1, 1, 1.0]))
+    assert np.isfinite(vae.params.decoder[-1].b).all()
+
+
+def test_init_draws_from_a_stream_of_its_own():
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    first = npvae.VAE.init(8, likelihood=BERNOULLI, rng=rng)
+    assert rng.bit_generator.state == before
+    second = npvae.VAE.init(8, likelihood=BERNOULLI, rng=rng)
+    assert not np.array_equal(first.params.encoder[0].W, second.params.encoder[0].W)
+
+
+@given(rows=st.integers(1, 9), seed=st.integers(0, 99))
+def test_rows_are_encoded_one_by_one(rows, seed):
+    vae = make(seed=seed, dtype=np.float64)
+    x = np.random.default_rng(seed).random((rows, 8))
+    mu, logvar = vae.encode(x)
+    for row in range(rows):
+        np.testing.assert_allclose(vae.encode(x[row : row + 1])[0][0], mu[row], rtol=1e-12)
+        np.testing.assert_allclose(vae.encode(x[row : row + 1])[1][0], logvar[row], rtol=1e-12)
+
+
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+def test_encode_and_decode_are_the_network_on_paper(activation):
+    paper = {
+        "identity": lambda a: a,
+        "tanh": np.tanh,
+        "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+        "relu": lambda a: np.where(a > 0, a, 0),
+        "leaky_relu": lambda a: np.where(a > 0, a, 0.01 * a),
+        "softplus": lambda a: np.log(1 + np.exp(a)),
+    }[activation]
+
+    def network(h, layers):
+        for layer in layers[:-1]:
+            h = paper(h @ layer.W + layer.b)
+        return h @ layers[-1].W + layers[-1].b
+
+    vae = make(npvae.Gaussian(1.0), activation=activation, dtype=np.float64)
+    x = np.random.default_rng(1).normal(size=(4, 8))
+    heads = network(x, vae.params.encoder)
+    mu, logvar = vae.encode(x)
+    np.testing.assert_allclose(np.hstack([mu, logvar]), heads, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(
+        vae.decode(mu), network(mu, vae.params.decoder), rtol=1e-10, atol=1e-12
+    )
+
+
+def test_reconstruct_is_decode_at_the_posterior_mean():
+    vae = make()
+    x = np.random.default_rng(0).random((5, 8))
+    np.testing.assert_array_equal(vae.reconstruct(x), vae.decode(vae.encode(x)[0]))
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_samples_are_means_at_prior_draws_or_draws_around_them(likelihood):
+    vae = make(likelihood)
+    means = vae.sample(4000, rng=np.random.default_rng(0))
+    draws = vae.sample(4000, rng=np.random.default_rng(0), draw=True)
+    assert means.shape == draws.shape == (4000, 8)
+    assert means.dtype == draws.dtype == np.float32
+    # The same z in both, so their difference has mean zero.
+    error = (draws - means).mean(axis=0)
+    assert np.all(np.abs(error) < 5 * (draws - means).std(axis=0) / np.sqrt(4000))
+    assert not np.array_equal(means, draws)
+    if isinstance(likelihood, npvae.Bernoulli):
+        assert set(np.unique(draws)) == {0, 1}
+        assert means.min() >= 0
+        assert means.max() <= 1
+
+
+def test_prior_draws_are_standard_normal():
+    """A linear decoder W of a Gaussian sees cov(mean) = WᵀW."""
+    vae = make(npvae.Gaussian(1.0), decoder_hidden=(), dtype=np.float64)
+    W = vae.params.decoder[0].W
+    x = vae.sample(20_000, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(np.cov(x.T), W.T @ W, atol=0.1 * np.abs(W.T @ W).max())
+
+
+def test_data_of_other_kinds_are_converted():
+    vae = make()
+    x = np.random.default_rng(0).integers(0, 2, (4, 8))
+    expected = vae.encode(x.astype(np.float32))[0]
+    for same in (x, x.astype(bool), x.astype(np.uint8), x.tolist(), x.astype(np.float64)):
+        np.testing.assert_array_equal(vae.encode(same)[0], expected)
+    np.testing.assert_array_equal(vae.encode(np.asfortranarray(x))[0], expected)
+    np.testing.assert_array_equal(vae.encode(np.repeat(x, 2, axis=0)[::2])[0], expected)
+
+
+def test_what_is_returned_is_not_tied_to_the_model():
+    vae = make()
+    mu, _ = vae.encode(np.zeros((2, 8)))
+    assert mu.base is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept(dtype):
+    vae = make(dtype=dtype)
+    x = np.zeros((2, 8))
+    results = [*vae.encode(x), vae.decode(np.zeros((2, 3))), vae.reconstruct(x)]
+    results += vae.params.arrays().values()
+    assert {result.dtype for result in results} == {np.dtype(dtype)}
+
+
+def test_astype_copies():
+    vae = make()
+    wide = vae.astype(np.float64)
+    same = vae.astype(np.float32)
+    assert wide.dtype == np.float64
+    for copy in (wide, same):
+        for a, b in zip(vae.params.arrays().values(), copy.params.arrays().values(), strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert not np.shares_memory(a, b)
+
+
+NAN_ROW = np.zeros((2, 8))
+NAN_ROW[1, 3] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (np.zeros((10, 7)), ValueError, r"x has shape \(10, 7\); expected \(N, D\) with D = 8"),
+        (np.zeros(8), ValueError, r"x has shape \(8,\); expected \(N, D\) with D = 8"),
+        (np.zeros((0, 8)), ValueError, "x has no rows"),
+        (NAN_ROW, ValueError, r"x\[1, 3\] is nan; expected finite float32 numbers"),
+        (np.full((2, 8), 1e300), ValueError, r"x\[0, 0\] is inf; expected finite float32"),
+        (np.full((2, 8), 255), ValueError, r"x spans \[255, 255\].*divide 8-bit pixels by 255"),
+        (np.full((2, 8), -0.1), ValueError, r"expects values in \[0, 1\]"),
+        (np.full((2, 8), "a"), TypeError, "x holds <U1 entries; expected real numbers"),
+        (np.zeros((2, 8), complex), TypeError, "complex128 entries"),
+        (None, TypeError, "object entries"),
+    ],
+)
+def test_bad_data_is_refused(x, error, message):
+    with pytest.raises(error, match=message):
+        make().encode(x)
+
+
+@pytest.mark.parametrize(
+    ("z", "message"),
+    [
+        (np.zeros((2, 4)), r"z has shape \(2, 4\); expected \(N, Z\) with Z = 3"),
+        (np.full((2, 3), np.inf), r"z\[0, 0\] is inf"),
+    ],
+)
+def test_bad_codes_are_refused(z, message):
+    with pytest.raises(ValueError, match=message):
+        make().decode(z)
+
+
+@pytest.mark.parametrize(
+    ("choices", "error", "message"),
+    [
+        ({"latent_dim": 0}, ValueError, "latent_dim is 0; expected an integer >= 1"),
+        ({"latent_dim": 2.0}, TypeError, "latent_dim is 2.0"),
+        ({"latent_dim": True}, TypeError, "latent_dim is True"),
+        ({"hidden": 500}, TypeError, "hidden is 500; expected a sequence of widths"),
+        ({"hidden": "500"}, TypeError, "hidden is '500'"),
+        ({"hidden": (5, 0)}, ValueError, r"hidden\[1\] is 0"),
+        ({"hidden": (5.5,)}, TypeError, r"hidden\[0\] is 5.5"),
+        ({"decoder_hidden": (-1,)}, ValueError, r"decoder_hidden\[0\] is -1"),
+        ({"activation": "swish"}, ValueError, "activation is 'swish'; expected one of 'identity'"),
+        ({"activation": np.tanh}, ValueError, "activation is <ufunc 'tanh'>"),
+        ({"weight_init": "xavier"}, ValueError, "weight_init is 'xavier'; expected one of"),
+        ({"weight_init": 0}, ValueError, "weight_init is 0"),
+        ({"weight_init": None}, TypeError, "weight_init is None"),
+        ({"dtype": np.float16}, ValueError, "dtype is float16; expected float32 or float64"),
+        ({"dtype": "text"}, TypeError, "text"),
+        ({"likelihood": npvae.Bernoulli}, TypeError, "likelihood is <class .*an instance of"),
+        ({"likelihood": "bernoulli"}, TypeError, "likelihood is 'bernoulli'"),
+        ({"x_mean": np.zeros(7)}, ValueError, "with D = 8"),
+        ({"x_mean": np.full(8, 2.0)}, ValueError, r"x_mean spans \[2, 2\]"),
+    ],
+)
+def test_bad_choices_are_refused(choices, error, message):
+    with pytest.raises(error, match=message):
+        make(**choices)
+
+
+@pytest.mark.parametrize("data_dim", [0, -3, 7.5, None])
+def test_bad_data_dim_is_refused(data_dim):
+    with pytest.raises((TypeError, ValueError), match="data_dim is"):
+        npvae.VAE.init(data_dim, likelihood=BERNOULLI, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("rng", [None, 0, np.random.RandomState(0), np.random])
+def test_a_rng_that_is_no_generator_is_refused(rng):
+    expected = "expected a numpy.random.Generator"
+    with pytest.raises(TypeError, match=expected):
+        npvae.VAE.init(8, likelihood=BERNOULLI, rng=rng)
+    with pytest.raises(TypeError, match=expected):
+        make().sample(3, rng=rng)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_bad_sample_counts_are_refused(n):
+    with pytest.raises((TypeError, ValueError), match="n is"):
+        make().sample(n, rng=np.random.default_rng(0))
