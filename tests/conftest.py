@@ -49,8 +49,4 @@ def pytest_runtest_call(item):
 
 
 def pytest_terminal_summary(terminalreporter):
-    tags, cited, tested = audit()
-    terminalreporter.write_line(
-        f"equations: {len(tags)} tagged, {len(tags.keys() & cited.keys())} with code, "
-        f"{len(tags.keys() & tested.keys())} with a test"
-    )
+    terminalreporter.write_line(str(audit()))

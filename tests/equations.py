@@ -4,37 +4,143 @@ import ast
 import functools
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 TAG = re.compile(r"\\tag\{([^}]*)\}")
 CITATION = re.compile(r"\[([a-z_]+\.\d+)\]")
+COVERED = (
+    "activations",
+    "dense",
+    "reparameterization",
+    "kl",
+    "likelihoods",
+    "elbo",
+    "optimizers",
+)  # modules of which every public function states an equation
+EXEMPT = {  # choices and bookkeeping, which no equation stands behind
+    "init_layers",
+    "arrays",
+    "output_width",
+    "check_support",
+}
 
 
-def chapters():
-    """The chapters in reading order."""
-    return sorted((ROOT / "derivations").glob("*.md"))
+class Place(NamedTuple):
+    """Where a tag, a citation or a mark stands."""
+
+    file: str  # relative to the root
+    line: int
+    name: str = ""
+    functions: tuple[int, ...] = ()  # first lines of the functions that a citation speaks for
+
+    def __str__(self):
+        return f"{self.file}:{self.line} {self.name}".rstrip()
+
+
+class Audit(NamedTuple):
+    """Each a dict from a tag to the places it stands in."""
+
+    tags: dict
+    citations: dict
+    marks: dict
+
+    def __str__(self):
+        tagged = self.tags.keys()
+        return (
+            f"equations: {len(tagged)} tagged, {len(tagged & self.citations.keys())} with code, "
+            f"{len(tagged & self.marks.keys())} with a test"
+        )
+
+    def complaints(self):
+        """One line for each disagreement: what is missing where."""
+        tagged, cited, marked = self.tags.keys(), self.citations.keys(), self.marks.keys()
+        for tag, places in self.tags.items():
+            if len(places) > 1:
+                yield f"[{tag}] is tagged twice: {', '.join(map(str, places))}"
+        for tag in sorted(tagged - cited):
+            yield f"[{tag}] of {self.tags[tag][0]}: no docstring cites it"
+        for tag in sorted(tagged - marked):
+            yield f"[{tag}] of {self.tags[tag][0]}: no test is marked with it"
+        for tag in sorted(cited - tagged):
+            yield f"[{tag}], cited by {self.citations[tag][0]}: no chapter has that tag"
+        for tag in sorted(marked - tagged):
+            yield f"[{tag}], marked on {self.marks[tag][0]}: no chapter has that tag"
 
 
 @functools.cache
-def audit():
-    """-> three dicts from a tag to the places it stands in: chapters, docstrings, tests."""
-    return _tags(), _citations(), _marks()
+def audit(root=ROOT):
+    """Read the three lists."""
+    return Audit(_tags(root), _citations(root), _marks(root))
 
 
 def functions_citing(tag):
     """{(file, first line)} of the functions that cite tag; a class's docstring speaks for its
     methods."""
-    return {(place.file, line) for place in audit()[1].get(tag, ()) for line in place.functions}
+    places = audit().citations.get(tag, ())
+    return {(str(ROOT / place.file), line) for place in places for line in place.functions}
 
 
-class Place(str):
-    """A place to print, such as "npvae/kl.py:9 gaussian_kl"."""
+def uncited_functions(root=ROOT):
+    """Public functions of the covered modules whose docstring cites no equation."""
+    return [
+        f"{module}.{node.name}"
+        for module in COVERED
+        for node in _definitions(root / "npvae" / f"{module}.py")
+        if isinstance(node, ast.FunctionDef)
+        and not node.name.startswith("_")
+        and node.name not in EXEMPT
+        and not CITATION.search(ast.get_docstring(node) or "")
+    ]
 
-    def __new__(cls, path, line, name="", functions=()):
-        place = super().__new__(cls, f"{path.relative_to(ROOT)}:{line} {name}".rstrip())
-        place.file = str(path)
-        place.functions = functions
-        return place
+
+def chapters(root=ROOT):
+    """The chapters in reading order."""
+    return sorted((root / "derivations").glob("*.md"))
+
+
+def _tags(root):
+    return _collect(
+        (tag, Place(str(path.relative_to(root)), line))
+        for path in chapters(root)
+        for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for tag in TAG.findall(text)
+    )
+
+
+def _citations(root):
+    return _collect(
+        (tag, Place(str(path.relative_to(root)), node.lineno, node.name, _first_lines(node)))
+        for path in sorted((root / "npvae").rglob("*.py"))
+        for node in _definitions(path)
+        for tag in CITATION.findall(ast.get_docstring(node) or "")
+    )
+
+
+def _marks(root):
+    return _collect(
+        (tag.value, Place(str(path.relative_to(root)), node.lineno, node.name))
+        for path in sorted((root / "tests").rglob("test_*.py"))
+        for node in _definitions(path)
+        for decorator in node.decorator_list
+        if ast.unparse(decorator).startswith("pytest.mark.equation(")
+        for tag in decorator.args
+    )
+
+
+def _definitions(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = ast.FunctionDef, ast.ClassDef
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def _first_lines(node):
+    methods = [node] if isinstance(node, ast.FunctionDef) else node.body
+    return tuple(
+        min([method.lineno, *(decorator.lineno for decorator in method.decorator_list)])
+        for method in methods
+        if isinstance(method, ast.FunctionDef)
+    )
 
 
 def _collect(pairs):
@@ -42,43 +148,3 @@ def _collect(pairs):
     for tag, place in pairs:
         places.setdefault(tag, []).append(place)
     return places
-
-
-def _tags():
-    return _collect(
-        (tag, Place(chapter, line))
-        for chapter in chapters()
-        for line, text in enumerate(chapter.read_text(encoding="utf-8").splitlines(), start=1)
-        for tag in TAG.findall(text)
-    )
-
-
-def _citations():
-    return _collect(
-        (tag, Place(path, node.lineno, node.name, _functions(node)))
-        for path in sorted((ROOT / "npvae").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        for tag in CITATION.findall(ast.get_docstring(node) or "")
-    )
-
-
-def _functions(node):
-    methods = [node] if isinstance(node, ast.FunctionDef) else node.body
-    return [
-        min([method.lineno, *(decorator.lineno for decorator in method.decorator_list)])
-        for method in methods
-        if isinstance(method, ast.FunctionDef)
-    ]
-
-
-def _marks():
-    return _collect(
-        (tag.value, Place(path, node.lineno, node.name))
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
-        if ast.unparse(decorator).startswith("pytest.mark.equation(")
-        for tag in decorator.args
-    )

@@ -1,0 +1,157 @@
+"""The chapters: no equation without code, no code without its equation, none untested."""
+
+import doctest
+import re
+import shutil
+
+import pytest
+
+from equations import ROOT, audit, chapters, uncited_functions
+
+PAGES = [ROOT / "README.md", *chapters()]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+# GitHub's renderer refuses these.
+REFUSED = re.compile(
+    r"\\(operatorname|newcommand|renewcommand|def|require|href|class|style|unicode)\b"
+)
+
+
+def name(page):
+    return page.name
+
+
+def prose(page):
+    return FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def test_tags_citations_and_marks_agree():
+    assert list(audit().complaints()) == []
+
+
+def test_there_are_at_least_fifty_equations():
+    assert len(audit().tags) >= 50
+
+
+def test_every_public_function_of_the_maths_states_its_equation():
+    assert uncited_functions() == []
+
+
+def test_tags_of_a_topic_are_numbered_without_a_gap():
+    topics = {}
+    for tag in audit().tags:
+        topic, number = tag.split(".")
+        topics.setdefault(topic, []).append(int(number))
+    for topic, numbers in topics.items():
+        assert sorted(numbers) == list(range(1, len(numbers) + 1)), topic
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of what the audit reads, to be damaged."""
+    for folder in ("derivations", "npvae", "tests"):
+        shutil.copytree(
+            ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "*.png")
+        )
+    return tmp_path
+
+
+def three_tags():
+    tags = sorted(audit().tags)
+    return [tags[0], tags[len(tags) // 2], tags[-1]]
+
+
+def remove(root, places, pattern, replacement=""):
+    """Take the pattern out of every file in places."""
+    for file in {place.file for place in places}:
+        text = (root / file).read_text(encoding="utf-8")
+        changed = re.sub(pattern, replacement, text)
+        assert changed != text
+        (root / file).write_text(changed, encoding="utf-8")
+
+
+@pytest.mark.parametrize("tag", three_tags())
+def test_a_tag_removed_is_missed(copy, tag):
+    places = audit().tags[tag]
+    remove(copy, places, rf"\\tag\{{{re.escape(tag)}\}}")
+    citation, mark = audit().citations[tag][0], audit().marks[tag][0]
+    assert list(audit(copy).complaints()) == [
+        f"[{tag}], cited by {citation}: no chapter has that tag",
+        f"[{tag}], marked on {mark}: no chapter has that tag",
+    ]
+
+
+@pytest.mark.parametrize("tag", three_tags())
+def test_a_citation_removed_is_missed(copy, tag):
+    remove(copy, audit().citations[tag], rf"\[{re.escape(tag)}\]")
+    assert list(audit(copy).complaints()) == [
+        f"[{tag}] of {audit().tags[tag][0]}: no docstring cites it"
+    ]
+
+
+@pytest.mark.parametrize("tag", three_tags())
+def test_a_mark_removed_is_missed(copy, tag):
+    remove(copy, audit().marks[tag], rf'"{re.escape(tag)}"(, )?')
+    assert list(audit(copy).complaints()) == [
+        f"[{tag}] of {audit().tags[tag][0]}: no test is marked with it"
+    ]
+
+
+def test_a_tag_given_twice_is_told(copy):
+    tag = three_tags()[0]
+    (place,) = audit().tags[tag]
+    with open(copy / place.file, "a", encoding="utf-8") as file:
+        file.write(f"\n$$\nx \\tag{{{tag}}}\n$$\n")
+    (complaint,) = audit(copy).complaints()
+    assert complaint.startswith(f"[{tag}] is tagged twice: {place}, {place.file}:")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page):
+    for link in LINK.findall(prose(page)):
+        if link.startswith(("https://", "http://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file).resolve() if file else page
+        assert target.exists(), link
+        if anchor and target.suffix == ".md":
+            headings = HEADING.findall(prose(target))
+            anchors = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+            assert anchor in anchors, link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_the_mathematics_is_what_github_renders(page):
+    text = prose(page)
+    assert not REFUSED.search(text)
+    assert text.count("$$") % 2 == 0
+    for display in re.findall(r"\$\$(.*?)\$\$", text, re.DOTALL):
+        assert display.startswith("\n"), display
+        assert display.endswith("\n"), display
+        assert display.count("{") == display.count("}"), display
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_examples_print_what_they_say(page):
+    """Every >>> block of a page, in one namespace."""
+    text = page.read_text(encoding="utf-8")
+    examples = [
+        example
+        for block in FENCED.finditer(text)
+        if block[1] in ("python", "pycon") and ">>>" in block[2]
+        for example in _parsed(block, text)
+    ]
+    if not examples:
+        pytest.skip("no examples on this page")
+    test = doctest.DocTest(examples, {}, page.name, str(page), 0, text)
+    printed = []
+    doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=printed.append)
+    assert not printed, "".join(printed)
+
+
+def _parsed(block, text):
+    examples = doctest.DocTestParser().get_examples(block[2])
+    for example in examples:
+        example.lineno += text.count("\n", 0, block.start(2))
+    return examples
