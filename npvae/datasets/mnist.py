@@ -1,0 +1,141 @@
+"""MNIST, handwritten digits: four IDX files from a folder, the cache or a mirror."""
+
+import os
+from concurrent import futures
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+import numpy as np
+
+from .idx import read_idx
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+)
+FILES = {  # images and labels to train on, then to test on; the SHA-256 of each, gzipped
+    "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+PATIENCE = 4  # seconds for a mirror to answer: a dead network is given up on after three times that
+STALL = 15  # seconds without a byte that end a download
+
+
+class Dataset(NamedTuple):
+    """Images as rows, and what they show: N to train on, N' to test on."""
+
+    train: np.ndarray  # (N, D) float32 in [0, 1]
+    train_labels: np.ndarray  # (N,) int64
+    test: np.ndarray  # (N', D) float32 in [0, 1]
+    test_labels: np.ndarray  # (N',) int64
+
+
+def load_mnist(data_dir=None):
+    """MNIST as a Dataset: N = 60,000, N' = 10,000, D = 28·28 = 784, white ink on black.
+
+    Read from data_dir, else from the folder that NPVAE_DATA_DIR names, else from the cache,
+    pooch.os_cache("npvae"), after a download if need be. A folder holds the four files under
+    their published names, gzipped or plain; their contents are free: Fashion-MNIST, say, or
+    images of another size, D = rows·columns.
+    Raises FileNotFoundError if a folder was named and lacks a file, ValueError if a file is
+    damaged or does not fit the others, ConnectionError if no mirror gives a file.
+    """
+    paths = _locate(data_dir)
+    train, train_labels = _read_split(*paths[:2])
+    test, test_labels = _read_split(*paths[2:])
+    if test.shape[1] != train.shape[1]:
+        raise ValueError(
+            f"{paths[2]} has images of {test.shape[1]} pixels; "
+            f"expected {train.shape[1]}, as in {paths[0]}"
+        )
+    return Dataset(train, train_labels, test, test_labels)
+
+
+def _locate(data_dir):
+    if data_dir is not None:
+        return [_find(name, Path(data_dir), "data_dir") for name in FILES]
+    if data_dir := os.environ.get("NPVAE_DATA_DIR"):
+        return [_find(name, Path(data_dir), "NPVAE_DATA_DIR") for name in FILES]
+    import pooch  # here, and not above, to keep `import npvae` light
+
+    return [_fetch(name, FILES[name], pooch.os_cache("npvae"), MIRRORS) for name in FILES]
+
+
+def _find(name, directory, source):
+    for path in (directory / name, directory / f"{name}.gz"):
+        if path.is_file():
+            return path
+    reason = f"holds neither {name} nor {name}.gz" if directory.is_dir() else "is not a folder"
+    raise FileNotFoundError(f"{source} is {str(directory)!r}, which {reason}")
+
+
+def _fetch(name, sha256, cache, mirrors):
+    """The path of a file in the cache, downloaded from the first mirror that gives it intact."""
+    import pooch
+
+    name += ".gz"
+    failures = []
+    for mirror in mirrors:
+        try:
+            return pooch.retrieve(mirror + name, sha256, name, cache, downloader=_download)
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            failures.append(f"  {mirror}{name}: {_root_cause(error)}")
+    raise ConnectionError(
+        f"{name} could not be downloaded:\n" + "\n".join(failures) + "\n"
+        "Pass data_dir, or set NPVAE_DATA_DIR, to a folder that holds the four files of MNIST; "
+        "or use npvae.datasets.glyph_digits, which needs no download."
+    )
+
+
+def _download(url, output_file, pooch_):
+    """pooch's downloader, once the mirror has answered."""
+    import pooch
+
+    _knock(url)
+    download = pooch.HTTPDownloader(progressbar=True, chunk_size=1 << 16, timeout=STALL)
+    download(url, output_file, pooch_)
+
+
+def _knock(url):
+    """Raise OSError unless the mirror answers within PATIENCE seconds.
+
+    In a thread of its own, because no time-out of a socket bounds the wait: looking up the
+    name has its own, and each address of a host waits anew.
+    """
+    import pooch
+
+    answer = futures.Future()
+
+    def ask():
+        try:
+            head = pooch.HTTPDownloader(timeout=STALL)
+            answer.set_result(head(url, None, None, check_only=True))
+        except Exception as error:
+            answer.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()
+    futures.wait([answer], PATIENCE)
+    if not answer.done():
+        raise TimeoutError(f"no answer within {PATIENCE} seconds")
+    answer.result()  # raises what ask met
+
+
+def _root_cause(error):
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"
+
+
+def _read_split(images_path, labels_path):
+    images = read_idx(images_path, ndim=3)
+    labels = read_idx(labels_path, ndim=1)
+    if len(labels) != len(images):
+        raise ValueError(
+            f"{labels_path} holds {len(labels)} labels; "
+            f"expected {len(images)}, one for each image of {images_path}"
+        )
+    return images.reshape(len(images), -1) / np.float32(255), labels.astype(np.int64)
