@@ -68,12 +68,14 @@ def number(kind, low, low_allowed, name):
     """An argparse type: a finite number above low."""
 
     def parse(text):
-        value = kind(text)
-        if not (low < value < float("inf") or (low_allowed and value == low)):
-            raise argparse.ArgumentTypeError(f"{text} is not {name}")
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not (low < value < np.inf or (low_allowed and value == low)):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {name}")
         return value
 
-    parse.__name__ = name  # what argparse calls it in its error
     return parse
 
 
@@ -93,7 +95,7 @@ def load(args, rng):
             if args.data == "mnist" or args.data_dir is not None:
                 raise
             print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n")
-    sizes = args.train_size, 10_000
+    sizes = args.train_size, max(1, args.train_size // 6)  # as MNIST is split
     train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in sizes)
     return train.images, test.images, test.labels, "glyph digits"
 

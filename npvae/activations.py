@@ -91,7 +91,7 @@ def softplus(a):
 def softplus_backward(dy, y):
     """da = dy (1 − e^−y), because e^y = 1 + e^a.                [activations.12]
 
-    Computed by expm1: 1 − e^−y loses every digit in float32 once y < 6e-8.
+    Computed by expm1: in float32, 1 − e^−y is 0 once y < 3e-8, which is a < −17.3.
     """
     return kernels.softplus_backward(dy, y)
 

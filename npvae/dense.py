@@ -90,8 +90,9 @@ def he_normal(shape, *, rng):
 
 
 def init_layers(widths, weight_init, *, dtype, rng):
-    """One layer between each two neighbouring widths; biases zero.
+    """Wᵢ drawn as weight_init says, bᵢ = 0.                     [dense.8]
 
+    widths (D₀, D₁, …, Dₙ) -> n layers, Wᵢ (Dᵢ₋₁, Dᵢ)
     weight_init is "glorot", "he", or a number: the std of N(0, std²).
     """
     layers = []

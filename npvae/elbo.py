@@ -52,6 +52,7 @@ def elbo(vae, x, noise, beta=1.0):
     Kingma & Welling 2013, eq. (10), for one row; beta: Higgins et al. 2017, eq. (4).
     """
     _check_batch(vae, x, noise)
+    beta = float(beta)  # a NumPy float64, unlike Python's, would widen float32 arrays
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
 

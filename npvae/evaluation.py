@@ -23,8 +23,9 @@ class Evaluation(NamedTuple):
 
     @property
     def active(self):
-        """(Z,) bool: the variance over the data of the posterior mean exceeds 0.01.
+        """active_j = [(1/N) Σ_n (μ_nj − μ̄_j)² > 0.01].           [evaluation.1]
 
+        (Z,) bool: where the posterior mean varies over the data.
         Burda, Grosse & Salakhutdinov 2015, section 5.2.
         """
         return self.mu_variance > ACTIVE_VARIANCE
@@ -37,13 +38,16 @@ class Evaluation(NamedTuple):
     def __str__(self):
         return (
             f"elbo {self.elbo:.2f} ± {self.standard_error:.2f} = "
-            f"reconstruction {self.reconstruction:.2f} − kl {self.kl:.2f} nats, "
+            f"{self.reconstruction:.2f} − kl {self.kl:.2f} nats, "
             f"{self.active_units} of {len(self.active)} units active"
         )
 
 
 def summarize(log_px_z, mu, logvar):
-    """The Evaluation of per-row results.        log_px_z (N,), mu, logvar (N, Z)"""
+    """elbo = (1/N) Σ_n bound_n,  standard_error = s/√N,  s² = (1/N) Σ_n (bound_n − elbo)².
+                                                                 [evaluation.2]
+    log_px_z (N,), mu, logvar (N, Z), of any float dtype -> Evaluation, computed in float64
+    """
     log_px_z, mu, logvar = (v.astype(np.float64) for v in (log_px_z, mu, logvar))
     kl_per_dim = gaussian_kl_per_dim(mu, logvar)
     bound = log_px_z - kl_per_dim.sum(axis=1)
@@ -58,9 +62,9 @@ def summarize(log_px_z, mu, logvar):
 
 
 def evaluate(vae, x, *, samples=1, batch_size=1000, rng):
-    """Mean bound over the rows of x (beta = 1), with z drawn from q(z|x), never its mean.
+    """E[elbo] = (1/N) Σ_n {E_q[log p(x_n|z)] − KL(q(z|x_n) ‖ p(z))}, in nats.   [evaluation.3]
 
-    x (N, D), samples L -> Evaluation
+    x (N, D), samples L -> Evaluation, with z drawn from q(z|x), never its mean; beta is 1
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
     samples or batch_size no integer >= 1, rng no Generator.
     """

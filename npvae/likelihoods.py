@@ -47,17 +47,18 @@ class Bernoulli:
         return kernels.sigmoid(logits)
 
     def draw(self, logits, *, rng):
-        """x ~ p(x|z): each pixel 1 with probability sigmoid(logits).
+        """x_d ~ Bernoulli(m_d),  Var[x_d] = m_d (1 − m_d),  m the mean.    [likelihoods.4]
 
         logits (…, D) -> (…, D) of zeros and ones
+        Raises TypeError if rng is not a Generator.
         """
         return binarize(self.mean(logits), rng=rng)
 
     def entropy(self, x):
-        """Σ_d [−x_d log x_d − (1 − x_d) log(1 − x_d)], in nats. [likelihoods.4]
+        """Σ_d [−x_d log x_d − (1 − x_d) log(1 − x_d)], in nats. [likelihoods.5]
 
         x (B, D) in [0, 1] -> (B,), zero where x is binary
-        What a bound on grey targets can never exceed, with its sign turned.
+        log_prob(x, logits) ≤ −entropy(x), with equality at logits = logit(x).  [likelihoods.6]
         """
         return np.sum(entr(x) + entr(1 - x), axis=-1)
 
@@ -66,12 +67,15 @@ class Bernoulli:
         return data_dim
 
     def output_bias(self, x_mean):
-        """The output that makes the mean x_mean: logit(x_mean), clipped to [0.001, 0.999]."""
+        """The b with mean(b) = x_mean, here logit(x_mean).      [likelihoods.7]
+
+        x_mean (D,) -> (D,), x_mean clipped to [0.001, 0.999], where the logit is finite
+        """
         return logit(np.clip(x_mean, 0.001, 0.999))
 
     def check_support(self, name, x):
         """Raise ValueError unless every entry of x lies in [0, 1]."""
-        if x.min() < 0 or x.max() > 1:
+        if not (x.min() >= 0 and x.max() <= 1):  # so said, NaN is refused too
             raise ValueError(
                 f"{name} spans [{x.min():g}, {x.max():g}]; a Bernoulli likelihood expects values "
                 "in [0, 1] (divide 8-bit pixels by 255)"
@@ -89,9 +93,10 @@ class Gaussian:
 
     def __post_init__(self):
         check_number("sigma", self.sigma, low=0)
+        object.__setattr__(self, "sigma", float(self.sigma))  # NumPy's float64 widens float32
 
     def log_prob(self, x, mean):
-        """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ² + log 2πσ²], in nats.    [likelihoods.5]
+        """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ² + log 2πσ²], in nats.    [likelihoods.8]
 
         x (B, D), mean (L, B, D) -> log_px_z (L, B)
         """
@@ -100,18 +105,22 @@ class Gaussian:
         return -(np.sum(error * error, axis=-1) + x.shape[-1] * log_normalizer) / 2
 
     def log_prob_backward(self, dlog_px_z, x, mean):
-        """dmean = dlog_px_z (x − mean)/σ².                      [likelihoods.6]
+        """dmean = dlog_px_z (x − mean)/σ².                      [likelihoods.9]
 
         dlog_px_z (L, B), x (B, D), mean (L, B, D) -> (L, B, D)
         """
         return dlog_px_z[..., None] * ((x - mean) / self.sigma**2)
 
     def mean(self, mean):
-        """E[x|z] = mean.        (…, D) -> (…, D)"""
+        """E[x|z] = mean.        (…, D) -> (…, D)                 [likelihoods.10]"""
         return mean
 
     def draw(self, mean, *, rng):
-        """x = mean + σ·noise, noise ~ N(0, I).        (…, D) -> (…, D)"""
+        """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ².   [likelihoods.11]
+
+        mean (…, D) -> (…, D)
+        Raises TypeError if rng is not a Generator.
+        """
         check_rng(rng)
         return mean + self.sigma * rng.standard_normal(mean.shape, mean.dtype)
 
@@ -120,7 +129,7 @@ class Gaussian:
         return data_dim
 
     def output_bias(self, x_mean):
-        """The output that makes the mean x_mean: x_mean itself."""
+        """The b with mean(b) = x_mean, here x_mean itself.      [likelihoods.7]"""
         return x_mean
 
     def check_support(self, name, x):
@@ -141,9 +150,10 @@ class HeteroscedasticGaussian:
 
     def __post_init__(self):
         check_number("min_sigma", self.min_sigma, low=0)
+        object.__setattr__(self, "min_sigma", float(self.min_sigma))  # JSON knows no np.float32
 
     def mean_logvar(self, output):
-        """mean,  log σ² = log(min_sigma² + e^s).                [likelihoods.7]
+        """mean,  log σ² = log(min_sigma² + e^s).                [likelihoods.12]
 
         output (…, 2D) -> mean, logvar (…, D)
         """
@@ -151,7 +161,7 @@ class HeteroscedasticGaussian:
         return mean, np.logaddexp(s, s.dtype.type(2 * math.log(self.min_sigma)))
 
     def log_prob(self, x, output):
-        """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ_d² + log 2πσ_d²], in nats.    [likelihoods.8]
+        """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ_d² + log 2πσ_d²], in nats.    [likelihoods.13]
 
         x (B, D), output (L, B, 2D) -> log_px_z (L, B)
         """
@@ -160,8 +170,8 @@ class HeteroscedasticGaussian:
         return -np.sum(error * error * np.exp(-logvar) + logvar + LOG_2PI, axis=-1) / 2
 
     def log_prob_backward(self, dlog_px_z, x, output):
-        """dmean = dlog_px_z e/σ²,  ds = dlog_px_z ½ (e²/σ² − 1) e^s/σ²,  e = x − mean.
-                                                                 [likelihoods.9]
+        """dmean = dlog_px_z error/σ²,  ds = dlog_px_z ½ (error²/σ² − 1) e^s/σ².    [likelihoods.14]
+
         dlog_px_z (L, B), x (B, D), output (L, B, 2D) -> (L, B, 2D)
         """
         mean, logvar = self.mean_logvar(output)
@@ -174,11 +184,15 @@ class HeteroscedasticGaussian:
         return np.concatenate([dmean, dlogvar * np.exp(s - logvar)], axis=-1)
 
     def mean(self, output):
-        """E[x|z] = mean.        (…, 2D) -> (…, D)"""
+        """E[x|z] = mean.        (…, 2D) -> (…, D)                [likelihoods.10]"""
         return self.mean_logvar(output)[0]
 
     def draw(self, output, *, rng):
-        """x = mean + σ·noise, noise ~ N(0, I).        (…, 2D) -> (…, D)"""
+        """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ_d². [likelihoods.15]
+
+        output (…, 2D) -> (…, D)
+        Raises TypeError if rng is not a Generator.
+        """
         check_rng(rng)
         mean, logvar = self.mean_logvar(output)
         return mean + np.exp(logvar / 2) * rng.standard_normal(mean.shape, mean.dtype)
@@ -188,7 +202,10 @@ class HeteroscedasticGaussian:
         return 2 * data_dim
 
     def output_bias(self, x_mean):
-        """The output with mean x_mean and s = 0."""
+        """The b with mean(b) = x_mean, and s = 0.               [likelihoods.7]
+
+        x_mean (D,) -> (2D,); s = 0 is σ just above 1, wide enough for data of unit range
+        """
         return np.concatenate([x_mean, np.zeros_like(x_mean)])
 
     def check_support(self, name, x):
@@ -199,9 +216,12 @@ LIKELIHOODS = {cls.__name__: cls for cls in (Bernoulli, Gaussian, Heteroscedasti
 
 
 def binarize(x, *, rng):
-    """Each entry becomes 1 with probability x, else 0.        (…) -> (…), same dtype
+    """Each entry becomes 1 with probability x, else 0: E[binary] = x.    [likelihoods.16]
 
-    Raises TypeError if rng is not a Generator.
+    x (…) in [0, 1] -> binary (…), of x's dtype
+    log p is linear in x, so E[log_prob(binary, logits)] = log_prob(x, logits). [likelihoods.17]
+    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1].
     """
     check_rng(rng)
+    Bernoulli().check_support("x", x)
     return (rng.random(x.shape, x.dtype) < x).astype(x.dtype)

@@ -1,9 +1,9 @@
 """SGD, Adagrad, Adam: each turns gradients of a loss into a step down, in place.
 
-weight_decay λ adds λW to the gradient of every weight matrix (biases are left alone): the
-loss then gains ½ λ ‖W‖², which is what the prior W ~ N(0, 1/(λN)) adds to the loss per row
-of a data set of N rows. So the optimum is the maximum a posteriori one. It is not the
-"decoupled" decay of AdamW, which is no prior.
+w is a parameter, dw the loss's gradient in it, and g = dw + weight_decay·w what steps are made
+of: weight_decay is a Gaussian prior on the weight matrices, and an optimum with it is a maximum
+a posteriori one. (The decoupled decay of AdamW is none.) Squares, roots and quotients are
+coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
 """
 
 from typing import Protocol
@@ -20,17 +20,19 @@ class Optimizer(Protocol):
     learning_rate: float
 
     def update(self, params, grads):
-        """Change each array of params in place, given the loss's gradient in it.
+        """Change each w of params in place, down the loss, given the loss's gradient dw in it.
 
+        A short step does: loss(w − η dw) = loss(w) − η ‖dw‖² + O(η²).  [optimizers.1]
         params, grads: sequences of arrays, the same arrays in the same order at every call
         """
 
 
 class SGD:
-    """Stochastic gradient descent with momentum.
+    """Stochastic gradient descent with momentum; without it, the short step of [optimizers.1].
 
     Raises TypeError or ValueError unless learning_rate > 0, 0 <= momentum < 1,
-    weight_decay >= 0. Polyak 1964; for the name and form, Sutskever et al. 2013.
+    weight_decay >= 0. Polyak 1964; Sutskever et al. 2013, eqs. (1) and (2), whose velocity
+    is −learning_rate times this one.
     """
 
     def __init__(self, learning_rate, *, momentum=0.0, weight_decay=0.0):
@@ -43,7 +45,10 @@ class SGD:
         self._state = _State(1)
 
     def update(self, params, grads):
-        """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.1]"""
+        """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.2]
+
+        After t steps of one g, velocity = g (1 − momentumᵗ)/(1 − momentum).    [optimizers.3]
+        """
         for w, dw, velocity in self._state.beside(params, grads):
             decay = _decay(self, w)
             kernels.sgd_update(w, dw, velocity, self.learning_rate, self.momentum, decay)
@@ -53,7 +58,7 @@ class Adagrad:
     """Steps that shrink with the sum of squared gradients, coordinate by coordinate.
 
     Raises TypeError or ValueError unless learning_rate > 0, epsilon > 0, weight_decay >= 0.
-    Duchi, Hazan & Singer 2011; the optimizer of Kingma & Welling 2013.
+    Duchi, Hazan & Singer 2011, figure 1; the optimizer of Kingma & Welling 2013, section 5.
     """
 
     def __init__(self, learning_rate=0.01, *, epsilon=1e-8, weight_decay=0.0):
@@ -66,14 +71,14 @@ class Adagrad:
         self._state = _State(1)
 
     def update(self, params, grads):
-        """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.2]"""
+        """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
         for w, dw, g2_sum in self._state.beside(params, grads):
             decay = _decay(self, w)
             kernels.adagrad_update(w, dw, g2_sum, self.learning_rate, self.epsilon, decay)
 
 
 class Adam:
-    """Momentum and a running mean of squared gradients, both freed of their start at zero.
+    """The running mean of g over the root of that of g², both freed of their start at zero.
 
     Raises TypeError or ValueError unless learning_rate > 0, 0 <= beta1, beta2 < 1,
     epsilon > 0, weight_decay >= 0. Kingma & Ba 2014, algorithm 1.
@@ -96,9 +101,12 @@ class Adam:
         self._state = _State(2)
 
     def update(self, params, grads):
-        """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − learning_rate·m̂/(√v̂ + ε).
+        """w ← w − learning_rate·m̂/(√v̂ + ε) at step t = 1, 2, …
 
-        m̂ = m/(1 − β₁ᵗ), v̂ = v/(1 − β₂ᵗ), t counting steps from 1.   [optimizers.3]
+        m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g².                     [optimizers.5]
+        m̂ = m/(1 − β₁ᵗ);  v̂ = v/(1 − β₂ᵗ).                              [optimizers.6]
+        |m̂|/√v̂ ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂)) if β₁² < β₂.          [optimizers.7]
+        So no step is longer than 7.3 learning_rate with the default β₁ and β₂.
         """
         arrays = self._state.beside(params, grads)
         self.steps += 1
@@ -120,6 +128,8 @@ class _State:
     def beside(self, params, grads):
         """-> [(w, dw, *arrays)], one for each parameter.
 
+        From arrays of zeros the first step of Adagrad, and of Adam, is
+        −learning_rate·g/(|g| + ε), whatever the scale of g.            [optimizers.8]
         Raises ValueError if the parameters are not those of the first call.
         """
         params = list(params)
@@ -132,11 +142,13 @@ class _State:
             raise ValueError(
                 "this optimizer holds the state of another model's parameters; make a new one"
             )
-        return [
-            (w, dw, *arrays)
-            for w, dw, arrays in zip(params, grads, self.arrays, strict=True)
-        ]
+        return [(w, dw, *arrays) for w, dw, arrays in zip(params, grads, self.arrays, strict=True)]
 
 
 def _decay(optimizer, w):
+    """λ of a weight matrix, 0 of a bias.
+
+    g = dw + λw is the gradient of loss + ½ λ ‖w‖²,                     [optimizers.9]
+    and ½ λ ‖w‖² = −(1/N) log N(w; 0, I/(λN)) + const: N rows share one prior.  [optimizers.10]
+    """
     return optimizer.weight_decay if w.ndim == 2 else 0.0

@@ -7,6 +7,7 @@ def reparameterize(mu, logvar, noise):
     """z = mu + σ·noise,  σ = e^(logvar/2).                      [reparameterization.1]
 
     mu, logvar (B, Z), noise (L, B, Z) from N(0, I) -> z (L, B, Z)
+    Hence E[z] = mu and Var[z] = σ² = e^logvar.                  [reparameterization.2]
     The half matters: e^logvar would be the variance, not σ.
     Kingma & Welling 2013, eq. (10).
     """
@@ -14,9 +15,12 @@ def reparameterize(mu, logvar, noise):
 
 
 def reparameterize_backward(dz, logvar, noise):
-    """dmu = Σ_l dz,  dlogvar = ½ σ Σ_l dz·noise.                [reparameterization.2]
+    """dmu = Σ_l dz [reparameterization.3],  dlogvar = ½ σ Σ_l dz·noise [reparameterization.4].
 
     dz (L, B, Z), logvar (B, Z), noise (L, B, Z) -> dmu, dlogvar (B, Z)
+    With dz = f'(z)/L, their expectations over the noise are the gradients of E[f(z)] in mu
+    and logvar.                                                  [reparameterization.5]
+    σ·noise is z − mu, but that subtraction keeps no digit of it once σ < 6e-8 |mu|.
     """
     dmu = dz.sum(axis=0)
     dlogvar = np.exp(logvar / 2) / 2 * np.sum(dz * noise, axis=0)

@@ -5,14 +5,14 @@ the digit's outline. From the field, any pose is one affine map, any thickness o
 shift of the level set d = 0, and grey edges come by themselves.
 
 The fonts are those inside matplotlib, never the system's, so that a seed draws the same
-digits everywhere. matplotlib is imported here only to read them, and on first use.
+digits everywhere. matplotlib, which reads them, and SciPy's ndimage are imported on first use: `import npvae`
+stays quick.
 """
 
 import functools
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from .._checks import check_positive_int, check_rng
 
@@ -84,6 +84,8 @@ def _draw(digit, font, slant, rotation, scale, thickness, shift, blur):
 
     A straight edge d pixels away from a pixel's centre covers ½ + d of the pixel.
     """
+    from scipy import ndimage
+
     field, outline = _distance_field(font, digit)
     pose = _rotation(rotation) @ np.array([[1, 0], [-slant, 1]])
     posed = outline @ pose.T
@@ -110,6 +112,7 @@ def _distance_field(font, digit):
     -> field (height, width), outline (P, 2) as (row, column) in the field
     """
     from matplotlib.path import Path
+    from scipy import ndimage
 
     polygons = _polygons(font, digit)
     outline = np.concatenate(polygons)
