@@ -5,8 +5,8 @@ the digit's outline. From the field, any pose is one affine map, any thickness o
 shift of the level set d = 0, and grey edges come by themselves.
 
 The fonts are those inside matplotlib, never the system's, so that a seed draws the same
-digits everywhere. matplotlib, which reads them, and SciPy's ndimage are imported on first use: `import npvae`
-stays quick.
+digits everywhere. matplotlib, which reads them, and SciPy's ndimage are imported on first
+use: `import npvae` stays quick.
 """
 
 import functools
