@@ -25,9 +25,7 @@ def pytest_configure(config):
 def pytest_runtest_call(item):
     """Fail a marked test that never called a function whose docstring cites the tag."""
     waiting = {
-        tag: functions_citing(tag)
-        for mark in item.iter_markers("equation")
-        for tag in mark.args
+        tag: functions_citing(tag) for mark in item.iter_markers("equation") for tag in mark.args
     }
 
     def profile(frame, event, arg):

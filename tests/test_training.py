@@ -250,7 +250,7 @@ def test_a_gradient_that_overflows_is_named(monkeypatch):
     monkeypatch.setattr(npvae.training, "descend", watched)
     monkeypatch.setattr(npvae.training, "elbo_backward", broken)
     vae = make()
-    with pytest.raises(npvae.NonFiniteError, match="gradient of decoder/0/b .* epoch 1, step 3"):
+    with pytest.raises(npvae.NonFiniteError, match=r"gradient of decoder/0/b .* epoch 1, step 3"):
         run(vae, patterns(50), batch_size=10)
     assert bits(vae) == after_step[1]
 

@@ -1,0 +1,35 @@
+"""The picture at the top of the README: a two-dimensional latent space of MNIST.
+
+    python derivations/figures/manifold.py
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+import npvae
+from npvae import plots
+
+EPOCHS = 30
+
+
+def main():
+    rng = np.random.default_rng(0)
+    x = npvae.datasets.load_mnist().train
+    vae = npvae.VAE.init(
+        784,
+        hidden=(500,),
+        latent_dim=2,
+        likelihood=npvae.Bernoulli(),
+        x_mean=x.mean(axis=0),
+        rng=rng,
+    )
+    optimizer = npvae.Adam(1e-3)
+    for epoch in npvae.train(vae, x, epochs=EPOCHS, optimizer=optimizer, binarize=True, rng=rng):
+        print(epoch, flush=True)
+    figure = plots.manifold(vae, n=20)
+    figure.savefig(Path(__file__).with_suffix(".png"), dpi=100)
+
+
+if __name__ == "__main__":
+    main()

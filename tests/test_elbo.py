@@ -1,0 +1,524 @@
+"""The bound: its value against plain loops and an exact model, its gradient against differences,
+and the laws that every row and every sample obey."""
+
+import itertools
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal, norm
+
+import npvae
+from npvae.evaluation import summarize
+from npvae.training import descend, minibatches
+
+LIKELIHOODS = [npvae.Bernoulli(), npvae.Gaussian(0.7), npvae.HeteroscedasticGaussian(0.1)]
+every_likelihood = pytest.mark.parametrize(
+    "likelihood", LIKELIHOODS, ids=["bernoulli", "gaussian", "heteroscedastic"]
+)
+every_activation = pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def make_vae(likelihood=LIKELIHOODS[0], activation="tanh", D=4, Z=2, seed=0, **options):
+    """A small model whose every parameter is drawn: zero biases could put ReLU on its kink."""
+    rng = np.random.default_rng(seed)
+    options = {"hidden": (3,), "decoder_hidden": (5, 4), "dtype": np.float64} | options
+    options |= {"latent_dim": Z, "likelihood": likelihood, "activation": activation}
+    vae = npvae.VAE.init(D, rng=rng, **options)
+    for array in vae.params.arrays().values():
+        array[...] = rng.normal(0, 0.6, array.shape)
+    return vae
+
+
+def make_batch(vae, B=6, L=2, seed=1):
+    """x in [0, 1] and noise, in the model's dtype."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((B, vae.data_dim), vae.dtype)
+    return x, rng.standard_normal((L, B, vae.latent_dim), vae.dtype)
+
+
+def mean_gradient(vae, x, noise, beta=1.0):
+    """The gradient of the mean bound over the batch, by parameter name."""
+    trace = npvae.elbo(vae, x, noise, beta)
+    dbound = np.full(len(x), 1 / len(x), vae.dtype)
+    return npvae.elbo_backward(dbound, vae, x, noise, trace).arrays()
+
+
+def every_array(record):
+    """The arrays of a Trace, those inside its tuples included."""
+    for field in record:
+        yield from field if isinstance(field, tuple) else (field,)
+
+
+# The bound as loops over rows, samples and dimensions, in plain floats: nothing of npvae but
+# the numbers in the model.
+
+SLOW_ACTIVATIONS = {
+    "identity": lambda a: a,
+    "tanh": math.tanh,
+    "sigmoid": lambda a: 1 / (1 + math.exp(-a)),
+    "relu": lambda a: a if a > 0 else 0.0,
+    "leaky_relu": lambda a: a if a > 0 else 0.01 * a,
+    "softplus": lambda a: math.log(1 + math.exp(a)),
+}
+
+
+def slow_layer(h, layer):
+    return [
+        sum(h[i] * layer.W[i, j] for i in range(len(h))) + layer.b[j] for j in range(len(layer.b))
+    ]
+
+
+def slow_stack(h, layers, activation):
+    for layer in layers[:-1]:
+        h = [SLOW_ACTIVATIONS[activation](a) for a in slow_layer(h, layer)]
+    return slow_layer(h, layers[-1])
+
+
+def slow_log_prob(likelihood, x, output):
+    D, total = len(x), 0.0
+    for d in range(D):
+        if isinstance(likelihood, npvae.Bernoulli):
+            p = 1 / (1 + math.exp(-output[d]))
+            total += x[d] * math.log(p) + (1 - x[d]) * math.log(1 - p)
+        else:
+            sigma = (
+                likelihood.sigma
+                if isinstance(likelihood, npvae.Gaussian)
+                else math.sqrt(likelihood.min_sigma**2 + math.exp(output[D + d]))
+            )
+            total += norm.logpdf(x[d], output[d], sigma)
+    return total
+
+
+def slow_kl(mu, logvar):
+    """Cross-entropy of q and the prior, less the entropy of q."""
+    total = 0.0
+    for m, s in zip(mu, logvar, strict=True):
+        cross_entropy = 0.5 * math.log(2 * math.pi) + 0.5 * (m**2 + math.exp(s))
+        total += cross_entropy - norm.entropy(scale=math.exp(s) ** 0.5)
+    return total
+
+
+def slow_bound(vae, x, noise, beta):
+    L, B, Z = noise.shape
+    bound = []
+    for b in range(B):
+        heads = slow_stack(list(x[b]), vae.params.encoder, vae.activation)
+        mu, logvar = heads[:Z], heads[Z:]
+        reconstruction = 0.0
+        for sample in range(L):
+            z = [mu[j] + math.exp(logvar[j]) ** 0.5 * noise[sample, b, j] for j in range(Z)]
+            output = slow_stack(z, vae.params.decoder, vae.activation)
+            reconstruction += slow_log_prob(vae.likelihood, x[b], output) / L
+        bound.append(reconstruction - beta * slow_kl(mu, logvar))
+    return bound
+
+
+@pytest.mark.equation("elbo.1")
+@pytest.mark.parametrize(("L", "beta"), [(1, 1.0), (3, 0.0), (3, 4.0)])
+@every_likelihood
+@every_activation
+def test_bound_is_its_definition_in_plain_loops(activation, likelihood, L, beta):
+    vae = make_vae(likelihood, activation)
+    x, noise = make_batch(vae, B=3, L=L)
+    bound = npvae.elbo(vae, x, noise, beta).bound
+    np.testing.assert_allclose(bound, slow_bound(vae, x, noise, beta), rtol=1e-12)
+
+
+@pytest.mark.equation("elbo.2")
+@pytest.mark.parametrize("beta", [0, 1, 4])
+@pytest.mark.parametrize("L", [1, 3])
+@every_likelihood
+@every_activation
+def test_whole_gradient_is_central_differences(activation, likelihood, L, beta):
+    vae = make_vae(likelihood, activation, D=3, decoder_hidden=(2, 3))
+    x, noise = make_batch(vae, B=2, L=L)
+    errors = npvae.check_model_gradient(
+        vae, x, noise, beta=beta, rng=np.random.default_rng(2), tolerance=1e-7
+    )
+    assert errors.keys() == vae.params.arrays().keys()
+    assert max(errors.values()) < 1e-7
+
+
+# Laws of rows, samples and roads.
+
+
+@pytest.mark.parametrize("copies", [2, 3])
+@every_likelihood
+def test_duplicating_a_batch_changes_neither_mean_bound_nor_gradient(likelihood, copies):
+    vae = make_vae(likelihood)
+    x, noise = make_batch(vae)
+    many_x, many_noise = np.tile(x, (copies, 1)), np.tile(noise, (1, copies, 1))
+    once = npvae.elbo(vae, x, noise).bound.mean()
+    assert npvae.elbo(vae, many_x, many_noise).bound.mean() == pytest.approx(once, rel=1e-13)
+    grads, many_grads = mean_gradient(vae, x, noise), mean_gradient(vae, many_x, many_noise)
+    for name, grad in grads.items():
+        np.testing.assert_allclose(many_grads[name], grad, rtol=1e-11, atol=1e-14)
+
+
+@given(order=st.permutations(range(6)))
+def test_permuting_rows_permutes_results(order):
+    vae = make_vae()
+    x, noise = make_batch(vae, B=6)
+    trace = npvae.elbo(vae, x, noise)
+    permuted = npvae.elbo(vae, x[order], noise[:, order])
+    np.testing.assert_allclose(permuted.bound, trace.bound[order], rtol=1e-13)
+    np.testing.assert_allclose(permuted.kl, trace.kl[order], rtol=1e-13)
+    np.testing.assert_allclose(permuted.log_px_z, trace.log_px_z[:, order], rtol=1e-13)
+
+
+def test_rows_do_not_hear_of_each_other():
+    vae = make_vae()
+    x, noise = make_batch(vae)
+    grads = mean_gradient(vae, x, noise)
+    alone = [mean_gradient(vae, x[b : b + 1], noise[:, b : b + 1]) for b in range(len(x))]
+    for name, grad in grads.items():
+        mean = np.mean([one[name] for one in alone], axis=0)
+        np.testing.assert_allclose(grad, mean, rtol=1e-11, atol=1e-14)
+
+
+def test_several_samples_average_single_ones_and_are_no_log_mean():
+    vae = make_vae(Z=3)
+    x, noise = make_batch(vae, L=3)
+    trace = npvae.elbo(vae, x, noise)
+    single = [npvae.elbo(vae, x, one).bound for one in noise[:, None]]
+    np.testing.assert_allclose(trace.bound, np.mean(single, axis=0), rtol=1e-13)
+    log_of_mean = np.log(np.exp(trace.log_px_z).mean(axis=0)) - trace.kl
+    assert np.all(log_of_mean > trace.bound)  # Jensen, row by row
+    assert np.max(log_of_mean - trace.bound) > 0.1
+    grads = mean_gradient(vae, x, noise)
+    singles = [mean_gradient(vae, x, one) for one in noise[:, None]]
+    for name, grad in grads.items():
+        mean = np.mean([one[name] for one in singles], axis=0)
+        np.testing.assert_allclose(grad, mean, rtol=1e-11, atol=1e-14)
+
+
+def test_beta_weighs_the_kl_road_and_no_other():
+    vae = make_vae()
+    x, noise = make_batch(vae)
+    at = {beta: mean_gradient(vae, x, noise, beta) for beta in (0, 1, 4)}
+    for name in vae.params.arrays():
+        kl_road = at[1][name] - at[0][name]
+        np.testing.assert_allclose(at[4][name] - at[0][name], 4 * kl_road, rtol=1e-9, atol=1e-14)
+        assert name.startswith("encoder") == bool(np.abs(kl_road).max() > 1e-6)
+
+
+@pytest.mark.parametrize("beta", [0, 1, 4])
+def test_a_decoder_of_zeros_leaves_the_kl_road_alone(beta):
+    vae = make_vae()
+    for layer in vae.params.decoder:
+        layer.W[...] = 0
+    x, noise = make_batch(vae)
+    trace = npvae.elbo(vae, x, noise, beta)
+    grads = mean_gradient(vae, x, noise, beta)
+    dheads = np.concatenate([trace.mu, (np.exp(trace.logvar) - 1) / 2], axis=1)
+    expected = -beta * dheads.mean(axis=0)
+    np.testing.assert_allclose(grads["encoder/1/b"], expected, rtol=1e-12, atol=1e-15)
+    if beta == 0:
+        assert not any(np.any(v) for name, v in grads.items() if name.startswith("encoder"))
+
+
+def test_a_trace_keeps_its_gradient_through_later_forwards():
+    vae = make_vae()
+    x, noise = make_batch(vae)
+    dbound = np.random.default_rng(3).standard_normal(len(x))
+    trace = npvae.elbo(vae, x, noise, 2.0)
+    before = npvae.elbo_backward(dbound, vae, x, noise, trace).arrays()
+    npvae.elbo(vae, *make_batch(vae, seed=4))
+    after = npvae.elbo_backward(dbound, vae, x, noise, trace).arrays()
+    for name, grad in before.items():
+        np.testing.assert_array_equal(after[name], grad)
+
+
+# Numbers that a float can hold and numbers it must keep.
+
+
+@both_dtypes
+@every_likelihood
+@every_activation
+def test_dtype_in_dtype_out(activation, likelihood, dtype):
+    vae = make_vae(likelihood, activation, dtype=dtype)
+    x, noise = make_batch(vae)
+    for beta in (1.0, np.float64(0.5), 2):
+        trace = npvae.elbo(vae, x, noise, beta)
+        grads = npvae.elbo_backward(np.ones(len(x), dtype), vae, x, noise, trace)
+        arrays = [a for a in every_array(trace) if isinstance(a, np.ndarray)]
+        assert len(arrays) == 10
+        assert {a.dtype for a in (*arrays, *grads.arrays().values())} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("logvar", [-60, 60])
+@pytest.mark.parametrize("output", [-1e4, 1e4])
+@every_likelihood
+@every_activation
+def test_extreme_outputs_stay_finite_in_float32(activation, likelihood, output, logvar):
+    vae = make_vae(likelihood, activation, dtype=np.float32)
+    vae.params.encoder[-1].b[vae.latent_dim :] = logvar
+    vae.params.decoder[-1].b[...] = output
+    x, noise = make_batch(vae)
+    x[0], x[1] = 0, 1
+    trace = npvae.elbo(vae, x, noise)
+    assert all(np.isfinite(a).all() for a in every_array(trace))
+    assert all(np.isfinite(dv).all() for dv in mean_gradient(vae, x, noise).values())
+    exact = npvae.elbo(vae.astype(np.float64), x.astype(np.float64), noise.astype(np.float64))
+    np.testing.assert_allclose(trace.bound, exact.bound, rtol=1e-4)
+
+
+def test_shapes_of_a_trace_are_those_written_beside_its_fields():
+    vae = make_vae(npvae.HeteroscedasticGaussian(), hidden=(3, 7))
+    x, noise = make_batch(vae, B=6, L=2)
+    trace = npvae.elbo(vae, x, noise)
+    assert [h.shape for h in trace.encoder_hidden] == [(6, 3), (6, 7)]
+    assert [h.shape for h in trace.decoder_hidden] == [(12, 5), (12, 4)]
+    assert trace.mu.shape == trace.logvar.shape == (6, 2)
+    assert (trace.z.shape, trace.decoder_output.shape) == ((2, 6, 2), (2, 6, 8))
+    assert (trace.log_px_z.shape, trace.kl.shape, trace.bound.shape) == ((2, 6), (6,), (6,))
+
+
+# A linear-Gaussian model: p(x), the posterior and the bound are all known exactly.
+
+
+def linear_model(Z, seed=0, sigma=0.8):
+    """x = z W + b + σ·noise, and an encoder linear in x with a width of its own."""
+    vae = make_vae(npvae.Gaussian(sigma), Z=Z, hidden=(), decoder_hidden=(), seed=seed)
+    vae.params.encoder[0].W[:, Z:] = 0
+    return vae
+
+
+def evidence(vae, x):
+    """log p(x) for p(x) = N(b, WᵀW + σ²I)."""
+    (W, b), sigma = vae.params.decoder[0], vae.likelihood.sigma
+    return multivariate_normal(b, W.T @ W + sigma**2 * np.eye(len(b))).logpdf(x)
+
+
+def posterior(vae, x):
+    """Means (B, Z) and covariance (Z, Z) of p(z|x) = N((x − b) Wᵀ M⁻¹, σ² M⁻¹), M = W Wᵀ + σ²I."""
+    (W, b), sigma = vae.params.decoder[0], vae.likelihood.sigma
+    M_inverse = np.linalg.inv(W @ W.T + sigma**2 * np.eye(len(W)))
+    return (x - b) @ W.T @ M_inverse, sigma**2 * M_inverse
+
+
+def set_encoder_to_posterior(vae):
+    """Exact where the posterior's covariance is diagonal, as it is for Z = 1."""
+    b, Z = vae.params.decoder[0].b, vae.latent_dim
+    mean, covariance = posterior(vae, np.eye(len(b)) + b)
+    encoder = vae.params.encoder[0]
+    encoder.W[:, :Z] = mean
+    encoder.b[:Z] = -b @ mean
+    encoder.b[Z:] = np.log(np.diag(covariance))
+
+
+def exact_noise(B, Z):
+    """2Z points of mean 0 and covariance I: Σ over them is the expectation of any quadratic."""
+    points = math.sqrt(Z) * np.concatenate([np.eye(Z), -np.eye(Z)])
+    return np.repeat(points[:, None], B, axis=1)
+
+
+def exact_bound(vae, x):
+    return npvae.elbo(vae, x, exact_noise(len(x), vae.latent_dim)).bound
+
+
+def kl_to_posterior(vae, x):
+    """KL(q ‖ p(z|x)) = −entropy(q) − E_q[log p(z|x)], row by row."""
+    means, covariance = posterior(vae, x)
+    precision = np.linalg.inv(covariance)
+    mu, logvar = vae.encode(x)
+    kl = []
+    for m, variance, mean in zip(mu, np.exp(logvar), means, strict=True):
+        log_posterior = multivariate_normal(mean, covariance).logpdf(m)
+        expected = log_posterior - np.trace(precision * variance) / 2
+        kl.append(-multivariate_normal(m, np.diag(variance)).entropy() - expected)
+    return np.array(kl)
+
+
+@pytest.mark.equation("elbo.1")
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("Z", [1, 2])
+def test_evidence_is_bound_plus_kl_to_the_posterior(Z, seed):
+    vae = linear_model(Z, seed)
+    x, _ = make_batch(vae)
+    bound, log_px = exact_bound(vae, x), evidence(vae, x)
+    assert np.all(bound < log_px)
+    np.testing.assert_allclose(bound + kl_to_posterior(vae, x), log_px, rtol=1e-12)
+
+
+def test_bound_is_tight_when_q_is_the_posterior():
+    vae = linear_model(Z=1)
+    set_encoder_to_posterior(vae)
+    x, _ = make_batch(vae)
+    np.testing.assert_allclose(exact_bound(vae, x), evidence(vae, x), rtol=1e-12)
+    grads = mean_gradient(vae, x, exact_noise(len(x), Z=1))
+    for name in ("encoder/0/W", "encoder/0/b"):  # nothing is left to gain over φ
+        np.testing.assert_allclose(grads[name], 0, atol=1e-12)
+
+
+def test_raising_the_bound_over_the_encoder_tightens_and_moves_no_evidence():
+    vae = linear_model(Z=1)
+    x, _ = make_batch(vae)
+    log_px, start = evidence(vae, x), exact_bound(vae, x).mean()
+    noise, optimizer = exact_noise(len(x), Z=1), npvae.Adam(0.05)
+    for _ in range(2000):
+        grads = mean_gradient(vae, x, noise)
+        descent = [-grads["encoder/0/W"], -grads["encoder/0/b"]]
+        optimizer.update(vae.params.encoder[0], descent)
+    np.testing.assert_array_equal(evidence(vae, x), log_px)
+    assert exact_bound(vae, x).mean() > start + 0.1
+    np.testing.assert_allclose(exact_bound(vae, x), log_px, rtol=1e-7)
+
+
+def test_everything_sampled_agrees_with_the_closed_kl():
+    vae = make_vae(Z=3)
+    x, noise = make_batch(vae, B=4, L=40_000)
+    trace = npvae.elbo(vae, x, noise)
+    sigma = np.exp(trace.logvar / 2)
+    log_pz = norm.logpdf(trace.z).sum(axis=-1)
+    log_qz_x = norm.logpdf(trace.z, trace.mu, sigma).sum(axis=-1)
+    difference = trace.log_px_z + log_pz - log_qz_x - trace.bound  # A − B, one draw at a time
+    standard_error = difference.std(axis=0) / math.sqrt(len(noise))
+    assert np.all(np.abs(difference.mean(axis=0)) < 4 * standard_error)
+    assert standard_error.max() < 0.02
+
+
+# What a user can get wrong.
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, noise: (x[:, :3], noise), "x has shape (6, 3); expected (B, D) with D = 4"),
+        (lambda x, noise: (x[0], noise), "x has shape (4,); expected (B, D) with D = 4"),
+        (
+            lambda x, noise: (x, noise[0]),
+            "noise has shape (6, 2); expected (L, B, Z) with L >= 1, B = 6, Z = 2",
+        ),
+        (
+            lambda x, noise: (x, noise[:0]),
+            "noise has shape (0, 6, 2); expected (L, B, Z) with L >= 1, B = 6, Z = 2",
+        ),
+        (
+            lambda x, noise: (x, noise[:, :1]),
+            "noise has shape (2, 1, 2); expected (L, B, Z) with L >= 1, B = 6, Z = 2",
+        ),
+        (
+            lambda x, noise: (x, noise[..., :1]),
+            "noise has shape (2, 6, 1); expected (L, B, Z) with L >= 1, B = 6, Z = 2",
+        ),
+        (
+            lambda x, noise: (x.astype(np.float32), noise),
+            "x is float32; the model's parameters are float64",
+        ),
+        (
+            lambda x, noise: (x, noise.astype(np.float32)),
+            "noise is float32; the model's parameters are float64",
+        ),
+        (
+            lambda x, noise: (np.ones(x.shape, int), noise),
+            "x is int64; the model's parameters are float64",
+        ),
+    ],
+)
+def test_errors_say_what_was_expected_and_what_came(change, message):
+    vae = make_vae()
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        npvae.elbo(vae, *change(*make_batch(vae)))
+
+
+# The equations of training and evaluation that chapter 4 derives.
+
+
+class FixedOrder:
+    """A stand-in for a Generator, whose permutation is chosen."""
+
+    def __init__(self, order):
+        self.order = np.array(order)
+
+    def permutation(self, n):
+        assert n == len(self.order)
+        return self.order
+
+
+@pytest.mark.equation("training.1")
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 5, 8])
+def test_a_minibatch_mean_is_unbiased_over_all_orders(batch_size):
+    f = np.array([0.3, -1.0, 2.5, 7.0, 0.1])
+    means = [
+        [f[rows].mean() for rows in minibatches(5, batch_size, rng=FixedOrder(order))]
+        for order in itertools.permutations(range(5))
+    ]
+    np.testing.assert_allclose(np.mean(means, axis=0), f.mean(), rtol=1e-13)
+
+
+class Recorder:
+    """An optimizer that steps nowhere and keeps the gradients it was given."""
+
+    learning_rate = 1.0
+
+    def update(self, params, grads):
+        self.grads = [dv.copy() for dv in grads]
+
+
+@pytest.mark.equation("training.2")
+@pytest.mark.parametrize("beta", [1, 4])
+def test_the_loss_descended_is_minus_the_mean_bound(beta):
+    vae = make_vae()
+    x, noise = make_batch(vae, B=3)
+    recorder = Recorder()
+    descend(vae, recorder, x, noise, beta)
+    arrays = vae.params.arrays()
+    assert len(recorder.grads) == len(arrays)
+    for array, grad in zip(arrays.values(), recorder.grads, strict=True):
+        index = np.unravel_index(array.size // 2, array.shape)
+        here, loss = array[index], []
+        for step in (1e-5, -1e-5):
+            array[index] = here + step
+            loss.append(-np.mean(slow_bound(vae, x, noise, beta)))
+        array[index] = here
+        assert grad[index] == pytest.approx((loss[0] - loss[1]) / 2e-5, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.equation("evaluation.1")
+def test_active_units_are_where_the_posterior_mean_varies():
+    rng = np.random.default_rng(0)
+    scale = np.array([0.0, 0.08, 0.099, 0.101, 0.12, 2.0])
+    mu = rng.permutation(np.repeat([-1.0, 1.0], 20))[:, None] * scale + 5  # variances scale²
+    result = summarize(np.zeros(40), mu, rng.normal(size=mu.shape))
+    assert result.active.tolist() == [False, False, False, True, True, True]
+    assert result.active_units == 3
+    means = [sum(column) / 40 for column in mu.T]
+    variances = [
+        sum((v - m) ** 2 for v in column) / 40 for column, m in zip(mu.T, means, strict=True)
+    ]
+    np.testing.assert_allclose(result.mu_variance, variances, atol=1e-15)
+
+
+@pytest.mark.equation("evaluation.2")
+def test_mean_bound_and_its_standard_error_by_loops():
+    rng = np.random.default_rng(0)
+    log_px_z, (mu, logvar) = rng.normal(-50, 3, 30), rng.normal(size=(2, 30, 2))
+    result = summarize(log_px_z, mu, logvar)
+    bound = [r - slow_kl(m, s) for r, m, s in zip(log_px_z, mu, logvar, strict=True)]
+    mean = sum(bound) / 30
+    spread = math.sqrt(sum((v - mean) ** 2 for v in bound) / 30)
+    assert result.elbo == pytest.approx(mean, rel=1e-13)
+    assert result.standard_error == pytest.approx(spread / math.sqrt(30), rel=1e-12)
+    assert result.elbo == pytest.approx(result.reconstruction - result.kl, rel=1e-13)
+    assert result.kl == pytest.approx(result.kl_per_dim.sum(), rel=1e-13)
+
+
+@pytest.mark.equation("evaluation.3")
+@pytest.mark.parametrize("samples", [1, 5])
+def test_evaluate_estimates_the_mean_bound_and_the_mean_of_q_would_not(samples):
+    vae = linear_model(Z=2)
+    x = np.random.default_rng(0).normal(size=(200, 4))
+    rng = np.random.default_rng(1)
+    runs = [npvae.evaluate(vae, x, samples=samples, rng=rng).elbo for _ in range(300)]
+    standard_error = np.std(runs) / math.sqrt(len(runs))
+    exact = exact_bound(vae, x).mean()
+    assert abs(np.mean(runs) - exact) < 4 * standard_error
+    at_the_mean = npvae.elbo(vae, x, np.zeros((1, 200, 2))).bound.mean()
+    assert at_the_mean > exact + 100 * standard_error

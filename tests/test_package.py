@@ -1,0 +1,59 @@
+"""The package as a whole: what importing it costs, and what it shows."""
+
+import inspect
+import os
+import subprocess
+import sys
+
+import pytest
+
+import npvae
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_importing_it_warns_of_nothing_and_draws_nothing():
+    done = python(
+        "import npvae, sys\n"
+        "heavy = {'matplotlib', 'pooch', 'tqdm', 'requests', 'scipy.ndimage'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_reference_engine_needs_no_numba():
+    code = "import sys; sys.modules['numba'] = None; import npvae; print(npvae.kernels.engine)"
+    assert python(code, NPVAE_KERNELS="reference").stdout == "reference\n"
+
+
+def test_an_unknown_engine_is_refused():
+    done = python("import npvae", NPVAE_KERNELS="fast")
+    assert "NPVAE_KERNELS is 'fast'; expected 'compiled' or 'reference'" in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(set(npvae.__all__) - {"ACTIVATIONS", "datasets"}))
+def test_every_public_name_is_documented(name):
+    public = getattr(npvae, name)
+    assert inspect.getdoc(public), name
+    for member, method in inspect.getmembers(public, inspect.isfunction):
+        if not member.startswith("_") and inspect.isclass(public):
+            assert inspect.getdoc(method), f"{name}.{member}"
+
+
+def test_nothing_draws_from_numpys_global_state(monkeypatch):
+    import numpy as np
+
+    for name in ("seed", "rand", "randn", "normal", "uniform", "permutation", "shuffle", "random"):
+        monkeypatch.setattr(np.random, name, None)
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(4, hidden=(3,), likelihood=npvae.Bernoulli(), rng=rng)
+    list(npvae.train(vae, np.eye(4), epochs=1, optimizer=npvae.Adam(), binarize=True, rng=rng))
+    npvae.evaluate(vae, np.eye(4), rng=rng)
+    assert vae.sample(2, rng=rng, draw=True).shape == (2, 4)
