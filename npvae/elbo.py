@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._checks import check_number
 from .activations import ACTIVATIONS
 from .dense import Layer, dense_backward_input, stack, stack_backward
 from .kl import gaussian_kl, gaussian_kl_backward
@@ -48,10 +49,12 @@ def elbo(vae, x, noise, beta=1.0):
     """bound = (1/L) Σ_l log p(x|z_l) − beta·KL(q(z|x) ‖ p(z)), in nats.    [elbo.1]
 
     x (B, D), noise (L, B, Z) from N(0, I) -> Trace with bound (B,)
-    Raises ValueError if a shape or dtype differs from the model's.
+    Raises TypeError unless x and noise are arrays and beta a number, ValueError if a shape or
+    dtype differs from the model's or beta is negative or not finite.
     Kingma & Welling 2013, eq. (10), for one row; beta: Higgins et al. 2017, eq. (4).
     """
     _check_batch(vae, x, noise)
+    check_number("beta", beta, low=0, low_allowed=True)
     beta = float(beta)  # a NumPy float64, unlike Python's, would widen float32 arrays
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
@@ -74,7 +77,10 @@ def elbo_backward(dbound, vae, x, noise, trace):
     """The gradient of Σ_b dbound_b·bound_b in every parameter.  [elbo.2]
 
     dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params
+    Raises TypeError or ValueError as elbo does.
     """
+    _check_batch(vae, x, noise)
+    _check_dbound(vae, dbound, trace)
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
     encoder, decoder = vae.params
@@ -111,13 +117,27 @@ def elbo_backward(dbound, vae, x, noise, trace):
 
 
 def _check_batch(vae, x, noise):
-    if x.ndim != 2 or x.shape[1] != vae.data_dim:
-        raise ValueError(f"x has shape {x.shape}; expected (B, D) with D = {vae.data_dim}")
+    _check_array("x", x, vae.dtype)
+    _check_array("noise", noise, vae.dtype)
+    if x.ndim != 2 or x.shape[1] != vae.data_dim or len(x) == 0:
+        raise ValueError(f"x has shape {x.shape}; expected (B, D) with D = {vae.data_dim}, B >= 1")
     if noise.ndim != 3 or noise.shape[0] < 1 or noise.shape[1:] != (len(x), vae.latent_dim):
         raise ValueError(
             f"noise has shape {noise.shape}; expected (L, B, Z) with L >= 1, B = {len(x)}, "
             f"Z = {vae.latent_dim}"
         )
-    for name, array in (("x", x), ("noise", noise)):
-        if array.dtype != vae.dtype:
-            raise ValueError(f"{name} is {array.dtype}; the model's parameters are {vae.dtype}")
+
+
+def _check_dbound(vae, dbound, trace):
+    _check_array("dbound", dbound, vae.dtype)
+    if dbound.shape != trace.bound.shape:
+        raise ValueError(
+            f"dbound has shape {dbound.shape}; expected (B,) with B = {len(trace.bound)}"
+        )
+
+
+def _check_array(name, array, dtype):
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{name} is a {type(array).__name__}; expected a NumPy array")
+    if array.dtype != dtype:
+        raise ValueError(f"{name} is {array.dtype}; the model's parameters are {dtype}")

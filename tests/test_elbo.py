@@ -390,8 +390,11 @@ def test_everything_sampled_agrees_with_the_closed_kl():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, noise: (x[:, :3], noise), "x has shape (6, 3); expected (B, D) with D = 4"),
-        (lambda x, noise: (x[0], noise), "x has shape (4,); expected (B, D) with D = 4"),
+        (
+            lambda x, noise: (x[:, :3], noise),
+            "x has shape (6, 3); expected (B, D) with D = 4, B >= 1",
+        ),
+        (lambda x, noise: (x[0], noise), "x has shape (4,); expected (B, D) with D = 4, B >= 1"),
         (
             lambda x, noise: (x, noise[0]),
             "noise has shape (6, 2); expected (L, B, Z) with L >= 1, B = 6, Z = 2",
@@ -426,6 +429,43 @@ def test_errors_say_what_was_expected_and_what_came(change, message):
     vae = make_vae()
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         npvae.elbo(vae, *change(*make_batch(vae)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda x, noise: (x.tolist(), noise), TypeError, "x is a list; expected a NumPy array"),
+        (lambda x, noise: (x, None), TypeError, "noise is a NoneType; expected a NumPy array"),
+        (lambda x, noise: (x, noise, -1), ValueError, "beta is -1; expected a finite number >= 0"),
+        (lambda x, noise: (x, noise, np.nan), ValueError, "beta is nan; expected a finite number"),
+        (lambda x, noise: (x, noise, "1"), TypeError, "beta is '1'"),
+    ],
+)
+def test_what_is_no_batch_or_no_beta_is_refused(change, error, message):
+    vae = make_vae()
+    with pytest.raises(error, match=message):
+        npvae.elbo(vae, *change(*make_batch(vae)))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            lambda dbound: dbound[:, None],
+            ValueError,
+            r"dbound has shape \(\d+, 1\); expected \(B,\)",
+        ),
+        (lambda dbound: dbound[:-1], ValueError, r"dbound has shape .*expected \(B,\) with B ="),
+        (lambda dbound: dbound.astype(np.float16), ValueError, "dbound is float16; the model's"),
+        (lambda dbound: 1.0, TypeError, "dbound is a float; expected a NumPy array"),
+    ],
+)
+def test_a_dbound_that_does_not_fit_is_refused(change, error, message):
+    vae = make_vae()
+    x, noise = make_batch(vae)
+    trace = npvae.elbo(vae, x, noise)
+    with pytest.raises(error, match=message):
+        npvae.elbo_backward(change(np.ones_like(trace.bound)), vae, x, noise, trace)
 
 
 # The equations of training and evaluation that chapter 4 derives.

@@ -198,6 +198,19 @@ def test_a_growing_gradient_reaches_adams_bound(beta1, beta2, steps):
     np.testing.assert_allclose(before - w, farthest(beta1, beta2), rtol=1e-6)
 
 
+@pytest.mark.equation("optimizers.7")
+def test_adams_longest_step_is_seven_learning_rates():
+    """Zeros leave m and v at zero, so a long silence before the growing gradient is a clock set."""
+    w = np.zeros(1)
+    optimizer = npvae.Adam(1.0, epsilon=1e-300)
+    optimizer.steps = 20_000
+    for age in reversed(range(200)):
+        before = w.copy()
+        optimizer.update([w], [np.array([(0.9 / 0.999) ** age])])
+    np.testing.assert_allclose(before - w, 7.27, rtol=1e-4)
+    np.testing.assert_allclose(farthest(0.9, 0.999), 7.27, rtol=1e-4)
+
+
 @pytest.mark.equation("optimizers.8")
 @pytest.mark.parametrize("optimizer", [npvae.Adagrad, npvae.Adam])
 @pytest.mark.parametrize("scale", [1e-12, 1e-8, 1e-4, 1, 1e6, 1e15])

@@ -445,7 +445,7 @@ def test_nothing_is_cut_off_and_no_text_covers_another(name):
             for i, box in enumerate(boxes):
                 assert not any(box.overlaps(other) for other in boxes[:i])
         for legend in figure.legends:
-            assert not legend.get_window_extent().overlaps(axes.bbox)
+            assert not legend.get_window_extent().overlaps(axes.get_tightbbox())
 
 
 def test_figures_need_no_screen_no_pyplot_and_leave_matplotlibs_settings_alone():

@@ -31,7 +31,7 @@ axes.loglog(
     label=f"t counts epochs of {EPOCH} steps",
 )
 axes.loglog(step, np.ones(len(step)), color=BLUE, linewidth=2, label="t counts steps")
-axes.set(xlabel="step", ylabel="length / learning_rate", ylim=(0.3, 9))
+axes.set(xlabel="step", ylabel="length / learning_rate", ylim=(0.2, 9))
 axes.set_yticks([0.5, 1, 2, 5], ["0.5", "1", "2", "5"])
 axes.set_yticks([], minor=True)
 axes.set_xticks([1, 10, 100, EPOCH, 2 * EPOCH], ["1", "10", "100", "600", "1200"])

@@ -87,12 +87,13 @@ def _expm1_32(x):
 @scalar
 def _log1p32(x):
     """log(1 + x) = 2 artanh(s) = 2 Σ_k s^(2k+1) / (2k + 1) for s = x / (2 + x), to k = 7."""
-    s = x / (TWO + x)
-    q = s * s
+    two_s = TWO * x / (TWO + x)  # not x / (2 + x), which would round a subnormal x
+    q = HALF * two_s
+    q = q * q
     p = f32(1 / 13) + q * f32(1 / 15)
     p = f32(1 / 9) + q * (f32(1 / 11) + q * p)
     p = f32(1 / 5) + q * (f32(1 / 7) + q * p)
-    return TWO * (s + s * q * (f32(1 / 3) + q * p))
+    return two_s + two_s * q * (f32(1 / 3) + q * p)
 
 
 @scalar

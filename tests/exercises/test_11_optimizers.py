@@ -78,7 +78,7 @@ def test_6_after_a_silence():
     for beta2 in (0.9, 0.97):
         longest = lengths(Adam(1.0, beta1=0.0, beta2=beta2), [*silence, 5.0])[-1]
         assert longest == pytest.approx((1 - beta2) ** -0.5, rel=1e-4)
-    assert (1 - 0.999) ** -0.5 == pytest.approx(31.6, abs=0.05)
+    assert 31.55 < (1 - 0.999) ** -0.5 < 31.65
     # Any earlier gradient shortens the step.
     for age in (1, 10):
         history = [*silence, 5.0]
