@@ -22,7 +22,7 @@ class GradientError(AssertionError):
 
 
 def central_difference(f, dy, x, index, h):
-    """D_h = Σ_j dy_j (y_j(x_i + h) − y_j(x_i − h)) / 2h.        [gradient_check.1]
+    """D_h = Σ_j dy_j (y_j(x_i + h) − y_j(x_i − h)) / 2h.        [gradientcheck.1]
 
     f() -> y, of any shape, reads the float64 array x; x_i = x[index] is moved and put back.
     2h is taken between the two points as they are rounded: x_i ± h are seldom exact.
@@ -33,7 +33,7 @@ def central_difference(f, dy, x, index, h):
 
 
 def rounding_error(dy, y, h):
-    """|D_h − D_h in exact arithmetic| ≤ 4 ε Σ_j |dy_j y_j| / h        [gradient_check.2]
+    """|D_h − D_h in exact arithmetic| ≤ 4 ε Σ_j |dy_j y_j| / h        [gradientcheck.2]
 
     if f gets each y_j right to 4 ε; on the models here it does so to 0.3 ε.
     """
@@ -41,14 +41,14 @@ def rounding_error(dy, y, h):
 
 
 def step_size(x_i):
-    """h = ∛ε max(1, |x_i|), near the least of h²|f'''|/6 + ε|f|/h.    [gradient_check.3]"""
+    """h = ∛ε max(1, |x_i|), near the least of h²|f'''|/6 + ε|f|/h.    [gradientcheck.3]"""
     return np.cbrt(EPS) * max(1, abs(x_i))
 
 
 def slope(f, dy, y, x, index):
     """D_h with the h of step_size · (1, ¼, 1/16, …) for which D_h and D_{h/4} are closest.
 
-    D_h − D_{h/4} ≈ 5/32 h² f''' where f is smooth.              [gradient_check.4]
+    D_h − D_{h/4} ≈ 5/32 h² f''' where f is smooth.              [gradientcheck.4]
     Most often the first two agree, to rounding or 1e-9, and no others are tried. Else f bends
     sharply, or a kink or the edge of f's domain lies within h; a smaller step mends all three.
     -> D_h, its rounding error
@@ -65,7 +65,7 @@ def slope(f, dy, y, x, index):
 
 
 def slope_jump(f, dy, y, x, index, h):
-    """Σ_j dy_j (y_j(x_i + h) − 2 y_j(x_i) + y_j(x_i − h)) / h.        [gradient_check.5]
+    """Σ_j dy_j (y_j(x_i + h) − 2 y_j(x_i) + y_j(x_i − h)) / h.        [gradientcheck.5]
 
     The slope on the right less the slope on the left: h f'' where f is smooth, and what does
     not shrink with h where f has a kink.
@@ -75,7 +75,7 @@ def slope_jump(f, dy, y, x, index, h):
 
 
 def relative_error(dx, slopes, floor=TINY):
-    """‖dx − slopes‖ / max(‖dx‖, ‖slopes‖, floor), 2-norms.      [gradient_check.6]
+    """‖dx − slopes‖ / max(‖dx‖, ‖slopes‖, floor), 2-norms.      [gradientcheck.6]
 
     A gradient of zero has no relative error; below `floor` there is nothing but rounding.
     """
@@ -84,7 +84,7 @@ def relative_error(dx, slopes, floor=TINY):
 
 
 def check_gradient(f, f_backward, args, *, rng, tolerance=1e-7, coordinates=None):
-    """Hold f_backward to dx_i = Σ_j dy_j ∂y_j/∂x_i, argument by argument.    [gradient_check.7]
+    """Hold f_backward to dx_i = Σ_j dy_j ∂y_j/∂x_i, argument by argument.    [gradientcheck.7]
 
     f(*args) -> y, one array; f_backward(dy, *args) -> a gradient for each argument, in order,
     None for one that has none; a lone gradient needs no tuple. dy is drawn from N(0, I).
@@ -208,6 +208,8 @@ def _at(moved, f, x, index):
 
 def _float64(arg):
     """A float64 copy of floats; anything else as it is."""
+    if isinstance(arg, tuple):
+        return arg
     array = np.asarray(arg)
     return array.astype(np.float64) if array.dtype.kind == "f" else arg
 

@@ -53,7 +53,7 @@ def difference(f, x, h):
 wide_steps = pytest.mark.parametrize("h", [1.0, 0.3, 1e-2, 1e-4])
 
 
-@pytest.mark.equation("gradient_check.1")
+@pytest.mark.equation("gradientcheck.1")
 @wide_steps
 @pytest.mark.parametrize("x", [-2.0, 0.0, 0.7])
 def test_the_difference_quotient_of_functions_whose_quotient_is_known(x, h):
@@ -65,7 +65,7 @@ def test_the_difference_quotient_of_functions_whose_quotient_is_known(x, h):
     np.testing.assert_allclose(difference(lambda x: x**3, x, h), 3 * x**2 + h**2, **close)
 
 
-@pytest.mark.equation("gradient_check.1")
+@pytest.mark.equation("gradientcheck.1")
 def test_the_difference_quotient_moves_one_coordinate_and_sums_over_outputs():
     x, A = rng(1).standard_normal((2, 3)), rng(2).standard_normal((3, 4))
     dy, kept = rng(3).standard_normal((2, 4)), x.copy()
@@ -77,13 +77,13 @@ def test_the_difference_quotient_moves_one_coordinate_and_sums_over_outputs():
     assert np.array_equal(x, kept)
 
 
-@pytest.mark.equation("gradient_check.1")
+@pytest.mark.equation("gradientcheck.1")
 def test_the_divisor_is_the_distance_that_was_really_gone():
-    """Of y = x the quotient is 1 to the last digit, though 1000 ± 1e-5 are 1e-9 h away."""
+    """Of y = x the quotient is 1 to the last digit, though 1000 ± 1e-5 are not stored exactly."""
     assert all(difference(np.copy, x, 1e-5) == 1 for x in (0.1, 1.0, np.pi, 1000.0))
 
 
-@pytest.mark.equation("gradient_check.2")
+@pytest.mark.equation("gradientcheck.2")
 @pytest.mark.parametrize("h", 10.0 ** -np.arange(1, 13))
 def test_rounding_stays_within_its_bound_and_comes_near_it(h):
     """Against the same quotient in 50 digits."""
@@ -97,7 +97,7 @@ def test_rounding_stays_within_its_bound_and_comes_near_it(h):
     assert 0.02 < worst < 1
 
 
-@pytest.mark.equation("gradient_check.2")
+@pytest.mark.equation("gradientcheck.2")
 def test_rounding_grows_with_every_output_that_is_added_up():
     y, dy = rng(1).standard_normal((3, 4)), rng(2).standard_normal((3, 4))
     parts = sum(rounding_error(dy[j], y[j], 1e-5) for j in np.ndindex(3, 4))
@@ -117,7 +117,7 @@ def rms_error(f, df, points, h):
     return np.sqrt(np.mean([(difference(f, x, h) - df(x)) ** 2 for x in points]))
 
 
-@pytest.mark.equation("gradient_check.3")
+@pytest.mark.equation("gradientcheck.3")
 @every_known
 def test_no_step_does_much_better_than_the_cube_root(f, df, points):
     steps = np.cbrt(EPS) * 4.0 ** np.arange(-6, 7)
@@ -138,13 +138,13 @@ def test_the_error_falls_as_h_squared_and_then_rises_as_one_over_h(f, df, points
         assert abs(fitted - power) < 0.05
 
 
-@pytest.mark.equation("gradient_check.3")
+@pytest.mark.equation("gradientcheck.3")
 def test_the_step_is_relative_to_large_arguments_only():
     assert step_size(0.0) == step_size(-1.0) == np.cbrt(2.0**-52)
     assert step_size(-1000.0) == 1000 * step_size(1.0)
 
 
-@pytest.mark.equation("gradient_check.4")
+@pytest.mark.equation("gradientcheck.4")
 @pytest.mark.parametrize("k", [1, 10, 30, 100, 300, 1000])
 def test_steps_shrink_until_the_predicted_disagreement_is_small(k):
     """For sin(kx) at 0, D_h − D_{h/4} ≈ −5/32 h² k³: below 1e-9 k the two agree."""
@@ -178,7 +178,7 @@ def test_a_noisy_function_is_not_taken_at_the_narrowest_step():
     np.testing.assert_allclose(found, 1, atol=0.2)
 
 
-@pytest.mark.equation("gradient_check.5")
+@pytest.mark.equation("gradientcheck.5")
 @wide_steps
 def test_the_slopes_jump_of_functions_where_it_is_known(h):
     def jump(f, x):
@@ -192,7 +192,7 @@ def test_the_slopes_jump_of_functions_where_it_is_known(h):
     np.testing.assert_allclose(jump(np.sin, 0.7), 2 * np.sin(0.7) * (np.cos(h) - 1) / h, **close)
 
 
-@pytest.mark.equation("gradient_check.6")
+@pytest.mark.equation("gradientcheck.6")
 def test_the_relative_error_by_hand():
     assert relative_error(np.array([3.0, 4.0]), np.array([3.0, 4.0])) == 0
     np.testing.assert_allclose(
@@ -225,7 +225,7 @@ PAIRS = {
 every_pair = pytest.mark.parametrize(("f", "f_backward"), PAIRS.values(), ids=PAIRS)
 
 
-@pytest.mark.equation("gradient_check.7")
+@pytest.mark.equation("gradientcheck.7")
 @given(shape=array_shapes(max_dims=3, max_side=4), seed=seeds)
 @every_pair
 def test_right_gradients_score_below_1e_8(f, f_backward, shape, seed):
@@ -233,7 +233,7 @@ def test_right_gradients_score_below_1e_8(f, f_backward, shape, seed):
     assert check(f, f_backward, x) < 1e-8
 
 
-@pytest.mark.equation("gradient_check.7")
+@pytest.mark.equation("gradientcheck.7")
 def test_the_gradient_is_the_transposed_jacobian_times_dy():
     """A matrix that is not its own transpose tells the two products apart."""
     J = rng(1).standard_normal((4, 4))
@@ -246,7 +246,7 @@ def test_the_gradient_is_the_transposed_jacobian_times_dy():
         check(lambda x: J @ x, lambda dy, x: J @ dy, np.ones(4))
 
 
-@pytest.mark.equation("gradient_check.6", "gradient_check.7")
+@pytest.mark.equation("gradientcheck.6", "gradientcheck.7")
 @given(seed=seeds, factor=st.sampled_from([0.9995, 1.0005]))
 @every_pair
 def test_a_gradient_wrong_by_half_a_thousandth_is_rejected(f, f_backward, seed, factor):
@@ -337,7 +337,7 @@ def test_a_kink_1e_7_away_is_stepped_around_on_a_slope(seed):
     assert check(lambda x: np.sin(x) + 3 * np.abs(x - kink), backward, x) < 1e-7
 
 
-@pytest.mark.equation("gradient_check.5")
+@pytest.mark.equation("gradientcheck.5")
 @pytest.mark.parametrize("x", [[0.0, 1.0], [-0.0, 1.0], [1e-12, 1.0]])
 def test_on_a_kink_the_message_says_so(x):
     with pytest.raises(GradientError, match=r"^argument 0\[0\].* kink right there"):
@@ -375,7 +375,7 @@ def test_a_gradient_of_zero_is_right_where_nothing_moves(f):
         check(f, lambda dy, x: np.full(2, 1e-3), np.ones(2))
 
 
-@pytest.mark.equation("gradient_check.2", "gradient_check.6")
+@pytest.mark.equation("gradientcheck.2", "gradientcheck.6")
 def test_rounding_is_no_gradient():
     """The sum of a softmax is 1 whatever x is; its differences are rounding alone."""
 
@@ -430,7 +430,7 @@ def test_what_is_no_float_passes_through_without_gradient():
     assert errors[0] < 1e-8
 
 
-@pytest.mark.parametrize("arg", [np.arange(3), 3, "three", None])
+@pytest.mark.parametrize("arg", [np.arange(3), 3, "three", None, (np.ones(3), np.ones(2))])
 def test_a_gradient_of_what_is_no_float_is_refused(arg):
     with pytest.raises(TypeError, match=r"^argument 1 holds no floats; expected None"):
         check(lambda x, k: x, lambda dy, x, k: (dy, dy), np.ones(3), arg)

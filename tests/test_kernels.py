@@ -467,6 +467,32 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert misses == ["1\n", "0\n"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a page that may not be read")
+def test_products_read_nothing_past_their_arguments():
+    """Each argument ends where a forbidden page begins."""
+    code = (
+        "import ctypes, mmap, numpy as np\n"
+        "from npvae.kernels import products\n"
+        "mprotect = ctypes.CDLL(None, use_errno=True).mprotect\n"
+        "def guarded(a):\n"
+        "    size = -(-a.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE\n"
+        "    memory = mmap.mmap(-1, size + mmap.PAGESIZE)\n"
+        "    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))\n"
+        "    page = ctypes.c_void_p(start + size)\n"
+        "    assert mprotect(page, ctypes.c_size_t(mmap.PAGESIZE), 0) == 0\n"
+        "    b = np.frombuffer(memory, a.dtype, a.size, size - a.nbytes).reshape(a.shape)\n"
+        "    b[...] = a\n"
+        "    return b\n"
+        "for m, k, n in ((1, 1, 1), (7, 131, 5), (13, 20, 67), (6, 150, 64), (5, 128, 300)):\n"
+        "    a, b = np.ones((m, k), np.float32), np.ones((k, n), np.float32)\n"
+        "    for left in (guarded(a), guarded(a.T).T):\n"
+        "        for right in (guarded(b), guarded(b.T).T):\n"
+        "            assert np.all(products.matmul(left, right) == k)\n"
+        "    assert np.all(products.affine(guarded(a), guarded(b), guarded(b[0])) == k + 1)\n"
+    )
+    in_new_process(code)
+
+
 def test_products_on_a_cpu_without_wide_registers():
     code = (
         "import numpy as np\n"

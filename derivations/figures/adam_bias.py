@@ -35,7 +35,7 @@ axes.set(xlabel="step", ylabel="length / learning_rate", ylim=(0.2, 9))
 axes.set_yticks([0.5, 1, 2, 5], ["0.5", "1", "2", "5"])
 axes.set_yticks([], minor=True)
 axes.set_xticks([1, 10, 100, EPOCH, 2 * EPOCH], ["1", "10", "100", "600", "1200"])
-axes.legend(frameon=False, loc="upper right")
+axes.legend(frameon=False, loc="lower left")
 axes.set_title("Adam's step under a steady gradient", fontsize="medium")
 
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)

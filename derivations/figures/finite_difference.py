@@ -30,7 +30,7 @@ left.loglog(
     wide, [error(np.float32, s) for s in wide], "-.", color=ORANGE, label="central, float32"
 )
 left.axvline(np.cbrt(2.0**-52), color=GREY, linewidth=0.8)
-left.text(7e-6, 1e-3, "∛ε", color=GREY)
+left.text(8e-6, 2e-2, "h = ∛ε", color=GREY)
 left.text(3e-3, 1e-8, "h²", color=BLUE)
 left.text(2e-10, 3e-9, "ε/h", color=BLUE)
 left.set(title="error of the slope of sin", xlabel="h", ylabel="root mean square error")
@@ -40,7 +40,7 @@ left.legend(frameon=False, fontsize="small", loc="lower left")
 distance = 1e-7
 h = np.logspace(-9, -5, 200)
 slope = (np.maximum(distance + h, 0) - np.maximum(distance - h, 0)) / (2 * h)
-steps = np.cbrt(2.0**-52) / 4.0 ** np.arange(6)
+steps = np.cbrt(2.0**-52) / 4.0 ** np.arange(5)
 right.semilogx(h, slope, color=BLUE)
 right.semilogx(
     steps,
