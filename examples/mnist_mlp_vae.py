@@ -94,7 +94,7 @@ def load(args, rng):
         except OSError as error:
             if args.data == "mnist" or args.data_dir is not None:
                 raise
-            print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n")
+            print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n", flush=True)
     sizes = args.train_size, max(1, args.train_size // 6)  # as MNIST is split
     train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in sizes)
     return train.images, test.images, test.labels, "glyph digits"
@@ -170,7 +170,7 @@ def main():
 
     vae.save(args.out / "vae.npz")
     for title, figure in draw(args, vae, epochs, test, labels, plot_rng).items():
-        figure.savefig(args.out / f"{title}.png", dpi=150)
+        figure.savefig(args.out / f"{title}.png")
     print(f"pictures and vae.npz are in {args.out}/")
 
 

@@ -502,4 +502,5 @@ def test_products_on_a_cpu_without_wide_registers():
         "for b in (a.T, a.T.copy()):\n"
         "    assert np.array_equal(products.matmul(a, b), a @ b)\n"
     )
-    in_new_process(code, NUMBA_CPU_NAME="generic", NUMBA_NUM_THREADS="1")
+    environment = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_NUM_THREADS": "1"}
+    in_new_process(code, **environment)

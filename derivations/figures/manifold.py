@@ -28,7 +28,7 @@ def main():
     for epoch in npvae.train(vae, x, epochs=EPOCHS, optimizer=optimizer, binarize=True, rng=rng):
         print(epoch, flush=True)
     figure = plots.manifold(vae, n=20)
-    figure.savefig(Path(__file__).with_suffix(".png"), dpi=100)
+    figure.savefig(Path(__file__).with_suffix(".png"), dpi=72)
 
 
 if __name__ == "__main__":
