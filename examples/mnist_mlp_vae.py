@@ -94,7 +94,7 @@ def load(args, rng):
         except OSError as error:
             if args.data == "mnist" or args.data_dir is not None:
                 raise
-            print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n", flush=True)
+            print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n")
     sizes = args.train_size, max(1, args.train_size // 6)  # as MNIST is split
     train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in sizes)
     return train.images, test.images, test.labels, "glyph digits"

@@ -1,4 +1,4 @@
-"""The three lists that must agree: tags in the chapters, citations in docstrings, marks on tests."""
+"""Three lists that must agree: tags in the chapters, citations in docstrings, marks on tests."""
 
 import ast
 import functools

@@ -1,6 +1,6 @@
 """The picture at the top of the README: a two-dimensional latent space of MNIST.
 
-    python derivations/figures/manifold.py
+python derivations/figures/manifold.py
 """
 
 from pathlib import Path
