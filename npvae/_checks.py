@@ -42,7 +42,7 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
 
 
-def matrix(name, value, *, columns, letters, dtype):
+def matrix(name, value, *, columns, letters, dtype) -> np.ndarray:
     """value as a C-contiguous (N, columns) array of dtype, N >= 1, every entry finite.
 
     letters names the shape in errors, such as "(N, D)".

@@ -3,7 +3,9 @@
 elbo_backward is elbo read from its last line to its first.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from .dense import Layer, dense_backward_input, stack, stack_backward
 from .kl import gaussian_kl, gaussian_kl_backward
 from .reparameterization import reparameterize, reparameterize_backward
 
+if TYPE_CHECKING:
+    from .vae import VAE
+
 
 class Params(NamedTuple):
     """φ and θ, or the gradients of a loss in them."""
@@ -20,7 +25,7 @@ class Params(NamedTuple):
     encoder: tuple[Layer, ...]  # φ: x to (mu, logvar), the last layer's two halves
     decoder: tuple[Layer, ...]  # θ: z to what the likelihood reads
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """Every array by name, such as "encoder/0/W", in a fixed order."""
         return {
             f"{part}/{i}/{field}": getattr(layer, field)
@@ -45,7 +50,7 @@ class Trace(NamedTuple):
     bound: np.ndarray  # (B,) nats
 
 
-def elbo(vae, x, noise, beta=1.0):
+def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, beta: float = 1.0) -> Trace:
     """bound = (1/L) Σ_l log p(x|z_l) − beta·KL(q(z|x) ‖ p(z)), in nats.    [elbo.1]
 
     x (B, D), noise (L, B, Z) from N(0, I) -> Trace with bound (B,)
@@ -73,7 +78,9 @@ def elbo(vae, x, noise, beta=1.0):
     )
 
 
-def elbo_backward(dbound, vae, x, noise, trace):
+def elbo_backward(
+    dbound: np.ndarray, vae: VAE, x: np.ndarray, noise: np.ndarray, trace: Trace
+) -> Params:
     """The gradient of Σ_b dbound_b·bound_b in every parameter.  [elbo.2]
 
     dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._checks import check_positive_int, check_rng
 from .elbo import elbo
 from .kl import gaussian_kl_per_dim
+from .vae import VAE
 
 ACTIVE_VARIANCE = 0.01
 
@@ -22,7 +24,7 @@ class Evaluation(NamedTuple):
     mu_variance: np.ndarray  # (Z,), over the data
 
     @property
-    def active(self):
+    def active(self) -> np.ndarray:
         """active_j = [(1/N) Σ_n (μ_nj − μ̄_j)² > 0.01].           [evaluation.1]
 
         (Z,) bool: where the posterior mean varies over the data.
@@ -31,11 +33,11 @@ class Evaluation(NamedTuple):
         return self.mu_variance > ACTIVE_VARIANCE
 
     @property
-    def active_units(self):
+    def active_units(self) -> int:
         """The number of latent dimensions that the model uses."""
         return int(self.active.sum())
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"elbo {self.elbo:.2f} ± {self.standard_error:.2f} = "
             f"{self.reconstruction:.2f} − kl {self.kl:.2f} nats, "
@@ -61,7 +63,9 @@ def summarize(log_px_z, mu, logvar):
     )
 
 
-def evaluate(vae, x, *, samples=1, batch_size=1000, rng):
+def evaluate(
+    vae: VAE, x: ArrayLike, *, samples: int = 1, batch_size: int = 1000, rng: np.random.Generator
+) -> Evaluation:
     """E[elbo] = (1/N) Σ_n {E_q[log p(x_n|z)] − KL(q(z|x_n) ‖ p(z))}, in nats.   [evaluation.3]
 
     x (N, D), samples L -> Evaluation, with z drawn from q(z|x), never its mean; beta is 1

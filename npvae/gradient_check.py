@@ -4,13 +4,15 @@ In float64 a right gradient scores below 1e-8 and one that is wrong by 0.05 % sc
 two are never confused. A wrong forward beside the backward that belongs to it passes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._checks import check_number, check_positive_int, check_rng
 from .elbo import elbo, elbo_backward
+from .vae import VAE
 
 EPS = np.finfo(np.float64).eps
 TINY = np.finfo(np.float64).tiny
@@ -83,7 +85,15 @@ def relative_error(dx, slopes, floor=TINY):
     return float(np.linalg.norm(dx - slopes) / scale)
 
 
-def check_gradient(f, f_backward, args, *, rng, tolerance=1e-7, coordinates=None):
+def check_gradient(
+    f: Callable,
+    f_backward: Callable,
+    args: Sequence,
+    *,
+    rng: np.random.Generator,
+    tolerance: float = 1e-7,
+    coordinates: int | None = None,
+) -> list[float]:
     """Hold f_backward to dx_i = Σ_j dy_j ∂y_j/∂x_i, argument by argument.    [gradientcheck.7]
 
     f(*args) -> y, one array; f_backward(dy, *args) -> a gradient for each argument, in order,
@@ -113,7 +123,16 @@ def check_gradient(f, f_backward, args, *, rng, tolerance=1e-7, coordinates=None
     ]
 
 
-def check_model_gradient(vae, x, noise, *, beta=1.0, rng, tolerance=1e-7, coordinates=None):
+def check_model_gradient(
+    vae: VAE,
+    x: ArrayLike,
+    noise: np.ndarray,
+    *,
+    beta: float = 1.0,
+    rng: np.random.Generator,
+    tolerance: float = 1e-7,
+    coordinates: int | None = None,
+) -> dict[str, float]:
     """Hold elbo_backward to central differences of elbo, for every parameter array.
 
     x (B, D), noise (L, B, Z); the model is copied to float64, and vae is left alone.

@@ -24,7 +24,7 @@ class Bernoulli:
     of log p over images binarised at random, and never above −entropy(x).
     """
 
-    def log_prob(self, x, logits):
+    def log_prob(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [x_d a_d − softplus(a_d)], a the logits, in nats.   [likelihoods.1]
 
         x (B, D), logits (L, B, D) -> log_px_z (L, B)
@@ -32,21 +32,23 @@ class Bernoulli:
         """
         return kernels.bernoulli_log_prob(x, logits)
 
-    def log_prob_backward(self, dlog_px_z, x, logits):
+    def log_prob_backward(
+        self, dlog_px_z: np.ndarray, x: np.ndarray, logits: np.ndarray
+    ) -> np.ndarray:
         """dlogits = dlog_px_z (x − sigmoid(logits)).            [likelihoods.2]
 
         dlog_px_z (L, B), x (B, D), logits (L, B, D) -> (L, B, D)
         """
         return kernels.bernoulli_log_prob_backward(dlog_px_z, x, logits)
 
-    def mean(self, logits):
+    def mean(self, logits: np.ndarray) -> np.ndarray:
         """E[x|z] = sigmoid(logits).                             [likelihoods.3]
 
         logits (…, D) -> (…, D) in [0, 1]
         """
         return kernels.sigmoid(logits)
 
-    def draw(self, logits, *, rng):
+    def draw(self, logits: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x_d ~ Bernoulli(m_d),  Var[x_d] = m_d (1 − m_d),  m the mean.    [likelihoods.4]
 
         logits (…, D) -> (…, D) of zeros and ones
@@ -54,7 +56,7 @@ class Bernoulli:
         """
         return binarize(self.mean(logits), rng=rng)
 
-    def entropy(self, x):
+    def entropy(self, x: np.ndarray) -> np.ndarray:
         """Σ_d [−x_d log x_d − (1 − x_d) log(1 − x_d)], in nats. [likelihoods.5]
 
         x (B, D) in [0, 1] -> (B,), zero where x is binary
@@ -62,18 +64,18 @@ class Bernoulli:
         """
         return np.sum(entr(x) + entr(1 - x), axis=-1)
 
-    def output_width(self, data_dim):
+    def output_width(self, data_dim: int) -> int:
         """Numbers that the decoder emits for D numbers of data: D logits."""
         return data_dim
 
-    def output_bias(self, x_mean):
+    def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
         """The b with mean(b) = x_mean, here logit(x_mean).      [likelihoods.7]
 
         x_mean (D,) -> (D,), x_mean clipped to [0.001, 0.999], where the logit is finite
         """
         return logit(np.clip(x_mean, 0.001, 0.999))
 
-    def check_support(self, name, x):
+    def check_support(self, name: str, x: np.ndarray) -> None:
         """Raise ValueError unless every entry of x lies in [0, 1]."""
         if not (x.min() >= 0 and x.max() <= 1):  # so said, NaN is refused too
             raise ValueError(
@@ -95,7 +97,7 @@ class Gaussian:
         check_number("sigma", self.sigma, low=0)
         object.__setattr__(self, "sigma", float(self.sigma))  # NumPy's float64 widens float32
 
-    def log_prob(self, x, mean):
+    def log_prob(self, x: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ² + log 2πσ²], in nats.    [likelihoods.8]
 
         x (B, D), mean (L, B, D) -> log_px_z (L, B)
@@ -104,18 +106,20 @@ class Gaussian:
         error = (x - mean) / self.sigma
         return -(np.sum(error * error, axis=-1) + x.shape[-1] * log_normalizer) / 2
 
-    def log_prob_backward(self, dlog_px_z, x, mean):
+    def log_prob_backward(
+        self, dlog_px_z: np.ndarray, x: np.ndarray, mean: np.ndarray
+    ) -> np.ndarray:
         """dmean = dlog_px_z (x − mean)/σ².                      [likelihoods.9]
 
         dlog_px_z (L, B), x (B, D), mean (L, B, D) -> (L, B, D)
         """
         return dlog_px_z[..., None] * ((x - mean) / self.sigma**2)
 
-    def mean(self, mean):
+    def mean(self, mean: np.ndarray) -> np.ndarray:
         """E[x|z] = mean.        (…, D) -> (…, D)                 [likelihoods.10]"""
         return mean
 
-    def draw(self, mean, *, rng):
+    def draw(self, mean: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ².   [likelihoods.11]
 
         mean (…, D) -> (…, D)
@@ -124,15 +128,15 @@ class Gaussian:
         check_rng(rng)
         return mean + self.sigma * rng.standard_normal(mean.shape, mean.dtype)
 
-    def output_width(self, data_dim):
+    def output_width(self, data_dim: int) -> int:
         """Numbers that the decoder emits for D numbers of data: D means."""
         return data_dim
 
-    def output_bias(self, x_mean):
+    def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
         """The b with mean(b) = x_mean, here x_mean itself.      [likelihoods.7]"""
         return x_mean
 
-    def check_support(self, name, x):
+    def check_support(self, name: str, x: np.ndarray) -> None:
         """Any finite x has a density."""
 
 
@@ -152,7 +156,7 @@ class HeteroscedasticGaussian:
         check_number("min_sigma", self.min_sigma, low=0)
         object.__setattr__(self, "min_sigma", float(self.min_sigma))  # JSON knows no np.float32
 
-    def mean_logvar(self, output):
+    def mean_logvar(self, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """mean,  log σ² = log(min_sigma² + e^s).                [likelihoods.12]
 
         output (…, 2D) -> mean, logvar (…, D)
@@ -160,7 +164,7 @@ class HeteroscedasticGaussian:
         mean, s = np.split(output, 2, axis=-1)
         return mean, np.logaddexp(s, s.dtype.type(2 * math.log(self.min_sigma)))
 
-    def log_prob(self, x, output):
+    def log_prob(self, x: np.ndarray, output: np.ndarray) -> np.ndarray:
         """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ_d² + log 2πσ_d²], in nats.    [likelihoods.13]
 
         x (B, D), output (L, B, 2D) -> log_px_z (L, B)
@@ -169,7 +173,9 @@ class HeteroscedasticGaussian:
         error = x - mean
         return -np.sum(error * error * np.exp(-logvar) + logvar + LOG_2PI, axis=-1) / 2
 
-    def log_prob_backward(self, dlog_px_z, x, output):
+    def log_prob_backward(
+        self, dlog_px_z: np.ndarray, x: np.ndarray, output: np.ndarray
+    ) -> np.ndarray:
         """dmean = dlog_px_z error/σ²,  ds = dlog_px_z ½ (error²/σ² − 1) e^s/σ².    [likelihoods.14]
 
         dlog_px_z (L, B), x (B, D), output (L, B, 2D) -> (L, B, 2D)
@@ -183,11 +189,11 @@ class HeteroscedasticGaussian:
         dlogvar = dlog_px_z * (error * error * precision - 1) / 2
         return np.concatenate([dmean, dlogvar * np.exp(s - logvar)], axis=-1)
 
-    def mean(self, output):
+    def mean(self, output: np.ndarray) -> np.ndarray:
         """E[x|z] = mean.        (…, 2D) -> (…, D)                [likelihoods.10]"""
         return self.mean_logvar(output)[0]
 
-    def draw(self, output, *, rng):
+    def draw(self, output: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ_d². [likelihoods.15]
 
         output (…, 2D) -> (…, D)
@@ -197,25 +203,25 @@ class HeteroscedasticGaussian:
         mean, logvar = self.mean_logvar(output)
         return mean + np.exp(logvar / 2) * rng.standard_normal(mean.shape, mean.dtype)
 
-    def output_width(self, data_dim):
+    def output_width(self, data_dim: int) -> int:
         """Numbers that the decoder emits for D numbers of data: D means and D widths."""
         return 2 * data_dim
 
-    def output_bias(self, x_mean):
+    def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
         """The b with mean(b) = x_mean, and s = 0.               [likelihoods.7]
 
         x_mean (D,) -> (2D,); s = 0 is σ just above 1, wide enough for data of unit range
         """
         return np.concatenate([x_mean, np.zeros_like(x_mean)])
 
-    def check_support(self, name, x):
+    def check_support(self, name: str, x: np.ndarray) -> None:
         """Any finite x has a density."""
 
 
 LIKELIHOODS = {cls.__name__: cls for cls in (Bernoulli, Gaussian, HeteroscedasticGaussian)}
 
 
-def binarize(x, *, rng):
+def binarize(x: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
     """Each entry becomes 1 with probability x, else 0: E[binary] = x.    [likelihoods.16]
 
     x (…) in [0, 1] -> binary (…), of x's dtype

@@ -6,6 +6,7 @@ a posteriori one. (The decoupled decay of AdamW is none.) Squares, roots and quo
 coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
@@ -19,7 +20,7 @@ class Optimizer(Protocol):
 
     learning_rate: float
 
-    def update(self, params, grads):
+    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """Change each w of params in place, down the loss, given the loss's gradient dw in it.
 
         A short step does: loss(w − η dw) = loss(w) − η ‖dw‖² + O(η²).  [optimizers.1]
@@ -35,7 +36,9 @@ class SGD:
     is −learning_rate times this one.
     """
 
-    def __init__(self, learning_rate, *, momentum=0.0, weight_decay=0.0):
+    def __init__(
+        self, learning_rate: float, *, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
         check_number("learning_rate", learning_rate, low=0)
         check_number("momentum", momentum, low=0, low_allowed=True, high=1)
         check_number("weight_decay", weight_decay, low=0, low_allowed=True)
@@ -44,7 +47,7 @@ class SGD:
         self.weight_decay = weight_decay
         self._state = _State(1)
 
-    def update(self, params, grads):
+    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.2]
 
         After t steps of one g, velocity = g (1 − momentumᵗ)/(1 − momentum).    [optimizers.3]
@@ -61,7 +64,9 @@ class Adagrad:
     Duchi, Hazan & Singer 2011, figure 1; the optimizer of Kingma & Welling 2013, section 5.
     """
 
-    def __init__(self, learning_rate=0.01, *, epsilon=1e-8, weight_decay=0.0):
+    def __init__(
+        self, learning_rate: float = 0.01, *, epsilon: float = 1e-8, weight_decay: float = 0.0
+    ) -> None:
         check_number("learning_rate", learning_rate, low=0)
         check_number("epsilon", epsilon, low=0)
         check_number("weight_decay", weight_decay, low=0, low_allowed=True)
@@ -70,7 +75,7 @@ class Adagrad:
         self.weight_decay = weight_decay
         self._state = _State(1)
 
-    def update(self, params, grads):
+    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
         for w, dw, g2_sum in self._state.beside(params, grads):
             decay = _decay(self, w)
@@ -85,8 +90,14 @@ class Adam:
     """
 
     def __init__(
-        self, learning_rate=1e-3, *, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0
-    ):
+        self,
+        learning_rate: float = 1e-3,
+        *,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
         check_number("learning_rate", learning_rate, low=0)
         check_number("beta1", beta1, low=0, low_allowed=True, high=1)
         check_number("beta2", beta2, low=0, low_allowed=True, high=1)
@@ -100,7 +111,7 @@ class Adam:
         self.steps = 0
         self._state = _State(2)
 
-    def update(self, params, grads):
+    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """w ← w − learning_rate·m̂/(√v̂ + ε) at step t = 1, 2, …
 
         m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g².                     [optimizers.5]

@@ -2,10 +2,11 @@
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import kernels
 from ._checks import check_number, check_positive_int, check_rng
@@ -13,6 +14,8 @@ from .elbo import elbo, elbo_backward
 from .evaluation import Evaluation, evaluate, per_row, summarize
 from .likelihoods import Bernoulli
 from .likelihoods import binarize as draw_binary
+from .optimizers import Optimizer
+from .vae import VAE
 
 LARGE_STEP = 1e6
 ENTROPY_ROWS = 2000
@@ -35,7 +38,7 @@ class Epoch(NamedTuple):
     images_per_second: float
     validation: Evaluation | None  # of x_val, after the epoch
 
-    def __str__(self):
+    def __str__(self) -> str:
         line = (
             f"epoch {self.epoch:3d}  elbo {self.elbo:8.2f} = {self.reconstruction:8.2f} "
             f"− kl {self.kl:6.2f} nats {self.active_units:3d} active "
@@ -53,7 +56,7 @@ class Epoch(NamedTuple):
 class NonFiniteError(ArithmeticError):
     """A quantity became NaN or inf; the parameters are those before that step."""
 
-    def __init__(self, quantity, epoch, step):
+    def __init__(self, quantity: str, epoch: int, step: int) -> None:
         super().__init__(
             f"{quantity} is not finite at epoch {epoch}, step {step}; the parameters are those "
             "before that step. Try a smaller learning rate or data scaled to about unit range"
@@ -68,18 +71,18 @@ class GreyTargetsWarning(UserWarning):
 
 
 def train(
-    vae,
-    x,
+    vae: VAE,
+    x: ArrayLike,
     *,
-    epochs,
-    optimizer,
-    rng,
-    batch_size=100,
-    samples=1,
+    epochs: int,
+    optimizer: Optimizer,
+    rng: np.random.Generator,
+    batch_size: int = 100,
+    samples: int = 1,
     beta: float | Callable[[int], float] = 1.0,
-    binarize=False,
-    x_val=None,
-):
+    binarize: bool = False,
+    x_val: ArrayLike | None = None,
+) -> Iterator[Epoch]:
     """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
 
     x (N, D)        every row is visited exactly once an epoch, in a fresh order

@@ -1,10 +1,14 @@
 """VAE: the parameters and the choices that give them meaning."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from . import storage
 from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix
@@ -13,6 +17,7 @@ from .dense import Layer, init_layers, stack
 from .elbo import Params
 from .likelihoods import LIKELIHOODS, Bernoulli, Gaussian, HeteroscedasticGaussian
 
+Likelihood = Bernoulli | Gaussian | HeteroscedasticGaussian
 LOGVAR_HEAD_SCALE = 0.1
 
 
@@ -24,24 +29,24 @@ class VAE:
     """
 
     params: Params
-    likelihood: Bernoulli | Gaussian | HeteroscedasticGaussian
+    likelihood: Likelihood
     activation: str
 
     @classmethod
     def init(
         cls,
-        data_dim,
+        data_dim: int,
         *,
-        hidden=(500,),
-        latent_dim=20,
-        likelihood,
-        activation="tanh",
-        decoder_hidden=None,
-        weight_init="glorot",
-        x_mean=None,
-        dtype=np.float32,
-        rng,
-    ):
+        hidden: Iterable[int] = (500,),
+        latent_dim: int = 20,
+        likelihood: Likelihood,
+        activation: str = "tanh",
+        decoder_hidden: Iterable[int] | None = None,
+        weight_init: str | float = "glorot",
+        x_mean: ArrayLike | None = None,
+        dtype: DTypeLike = np.float32,
+        rng: np.random.Generator,
+    ) -> VAE:
         """A model with random weights and zero biases.
 
         data_dim            D
@@ -75,28 +80,28 @@ class VAE:
         widths = (latent_dim, *decoder_hidden, likelihood.output_width(data_dim))
         decoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
         if x_mean is not None:
-            x_mean = np.reshape(x_mean, (1, -1))
-            x_mean = matrix("x_mean", x_mean, columns=data_dim, letters="(1, D)", dtype=dtype)
-            likelihood.check_support("x_mean", x_mean)
-            decoder[-1].b[:] = likelihood.output_bias(x_mean[0])
+            row = np.reshape(x_mean, (1, -1))
+            row = matrix("x_mean", row, columns=data_dim, letters="(1, D)", dtype=dtype)
+            likelihood.check_support("x_mean", row)
+            decoder[-1].b[:] = likelihood.output_bias(row[0])
         return cls(Params(encoder, decoder), likelihood, activation)
 
     @property
-    def data_dim(self):
+    def data_dim(self) -> int:
         """D."""
         return self.params.encoder[0].W.shape[0]
 
     @property
-    def latent_dim(self):
+    def latent_dim(self) -> int:
         """Z."""
         return self.params.decoder[0].W.shape[0]
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """The parameters' dtype, and so that of everything the model computes."""
         return self.params.encoder[0].W.dtype
 
-    def encode(self, x):
+    def encode(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """q(z|x) = N(mu, diag(e^logvar)).
 
         x (N, D) -> mu, logvar (N, Z)
@@ -107,7 +112,7 @@ class VAE:
         mu, logvar = np.split(heads, 2, axis=-1)
         return mu.copy(), logvar.copy()
 
-    def decode(self, z):
+    def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z].
 
         z (N, Z) -> mean (N, D)
@@ -115,7 +120,7 @@ class VAE:
         """
         return self.likelihood.mean(self._decoder_output(z))
 
-    def reconstruct(self, x):
+    def reconstruct(self, x: ArrayLike) -> np.ndarray:
         """E[x|z] at z = mu, the posterior's mean.
 
         x (N, D) -> mean (N, D)
@@ -125,7 +130,7 @@ class VAE:
         mu, _ = self.encode(x)
         return self.decode(mu)
 
-    def sample(self, n, *, rng, draw=False):
+    def sample(self, n: int, *, rng: np.random.Generator, draw: bool = False) -> np.ndarray:
         """E[x|z] for n draws of z from the prior; with draw=True, a draw of x itself.
 
         -> (n, D)
@@ -136,21 +141,21 @@ class VAE:
         output = self._decoder_output(rng.standard_normal((n, self.latent_dim), self.dtype))
         return self.likelihood.draw(output, rng=rng) if draw else self.likelihood.mean(output)
 
-    def check_data(self, name, x):
+    def check_data(self, name: str, x: ArrayLike) -> np.ndarray:
         """x as a C-contiguous (N, D) array of the model's dtype.
 
         Raises TypeError or ValueError if it is no finite (N, D) array in the support.
         """
-        x = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=self.dtype)
-        self.likelihood.check_support(name, x)
-        return x
+        rows = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=self.dtype)
+        self.likelihood.check_support(name, rows)
+        return rows
 
     def _decoder_output(self, z):
         z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)
         _, output = stack(z, self.params.decoder, ACTIVATIONS[self.activation])
         return output
 
-    def astype(self, dtype):
+    def astype(self, dtype: DTypeLike) -> VAE:
         """A copy of the model with parameters of dtype."""
         dtype = _check_dtype(dtype)
         params = Params(
@@ -161,7 +166,7 @@ class VAE:
         )
         return dataclasses.replace(self, params=params)
 
-    def save(self, path):
+    def save(self, path: str | PathLike) -> None:
         """Write the model to one .npz: plain arrays and a JSON header, no pickle.
 
         Raises FileNotFoundError if path's folder does not exist.
@@ -179,7 +184,7 @@ class VAE:
         storage.write(path, header, self.params.arrays())
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | PathLike) -> VAE:
         """The model that `save` wrote to path.
 
         Raises FileNotFoundError if there is no such file; ValueError, saying which, if it is

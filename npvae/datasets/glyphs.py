@@ -56,7 +56,7 @@ class Glyphs(NamedTuple):
     factors: Factors
 
 
-def glyph_digits(n, *, rng):
+def glyph_digits(n: int, *, rng: np.random.Generator) -> Glyphs:
     """n digits, every factor uniform and independent of the others.
 
     Raises TypeError if n is no integer or rng no Generator, ValueError if n < 1.

@@ -34,7 +34,7 @@ class Dataset(NamedTuple):
     test_labels: np.ndarray  # (N',) int64
 
 
-def load_mnist(data_dir=None):
+def load_mnist(data_dir: str | os.PathLike | None = None) -> Dataset:
     """MNIST as a Dataset: N = 60,000, N' = 10,000, D = 28·28 = 784, white ink on black.
 
     Read from data_dir, else from the folder that NPVAE_DATA_DIR names, else from the cache,

@@ -1,12 +1,16 @@
 """Numbers as charts: training, the latent space, KL."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from ..evaluation import Evaluation
 from ..training import Epoch
+from ..vae import VAE
 from .dimensions import (
     BLUE,
     VERMILION,
@@ -24,14 +28,14 @@ CLASSES = (
 )
 
 
-def training_curves(epochs):
+def training_curves(epochs: Iterable[Epoch]) -> Figure:
     """The bound, its two parts and the number of active units, epoch by epoch.
 
     epochs      Epoch records, such as list(npvae.train(…)), with validation or without
     Raises TypeError unless all are Epoch records, ValueError if there is none.
     """
-    epochs = _check_epochs(epochs)
-    latent_dim = len(epochs[0].kl_per_dim)
+    records = _check_epochs(epochs)
+    latent_dim = len(records[0].kl_per_dim)
     panels = {
         "elbo": "elbo = reconstruction − kl",
         "reconstruction": "reconstruction, mean log p(x|z)",
@@ -40,14 +44,14 @@ def training_curves(epochs):
     }
     figure = Figure(figsize=(8, 6), dpi=DPI, layout="constrained")
     for axes, (name, title) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
-        _curves(axes, name, epochs)
+        _curves(axes, name, records)
         axes.set_title(title, fontsize="medium")
         axes.set(xlabel="epoch", ylabel="nats an image")
         axes.xaxis.set_major_locator(_integers())
     axes.set(ylabel="units", ylim=(0, 1.08 * latent_dim))
     axes.yaxis.set_major_locator(_integers())
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    if text := _objective(epochs):
+    if text := _objective(records):
         figure.suptitle(text, fontsize="medium")
     return figure
 
@@ -76,7 +80,7 @@ def _objective(epochs):
     return f"Training raised reconstruction − beta·kl, {beta}"
 
 
-def latent_scatter(vae, x, labels):
+def latent_scatter(vae: VAE, x: ArrayLike, labels: ArrayLike) -> Figure:
     """The posterior means of x in two dimensions of z, coloured by label.
 
     x (N, D); labels (N,): whole numbers or strings, ten kinds at most, get a legend, other
@@ -116,7 +120,7 @@ def _scatter(axes, right, up, labels):
     axes.figure.legend(handles=handles, title="label", loc="outside right center")
 
 
-def kl_per_dimension(evaluation):
+def kl_per_dimension(evaluation: Evaluation) -> Figure:
     """The mean KL of each latent dimension in nats an image, largest first, dead ones marked.
 
     evaluation      what npvae.evaluate returned

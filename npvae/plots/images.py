@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from .._checks import check_positive_int
+from ..vae import VAE
 from .dimensions import WHAT_DEAD_MEANS, by_kl, label_dimensions, latent_summary
 from .sheet import GAP, centres, sheet_figure, tile
 
@@ -13,7 +16,7 @@ MNIST = (28, 28)
 PAIRS_ACROSS = 10
 
 
-def reconstructions(vae, x, shape=MNIST):
+def reconstructions(vae: VAE, x: ArrayLike, shape: tuple[int, int] = MNIST) -> Figure:
     """Each image of x above its reconstruction E[x|z] at z = mu, the posterior's mean.
 
     x (N, D), shape (rows, columns) of an image
@@ -35,7 +38,9 @@ def reconstructions(vae, x, shape=MNIST):
     return figure
 
 
-def prior_samples(vae, n=100, shape=MNIST, *, rng):
+def prior_samples(
+    vae: VAE, n: int = 100, shape: tuple[int, int] = MNIST, *, rng: np.random.Generator
+) -> Figure:
     """The means E[x|z] of n draws of z from the prior.
 
     shape (rows, columns) of an image
@@ -49,7 +54,7 @@ def prior_samples(vae, n=100, shape=MNIST, *, rng):
     return figure
 
 
-def manifold(vae, shape=MNIST, n=20):
+def manifold(vae: VAE, shape: tuple[int, int] = MNIST, n: int = 20) -> Figure:
     """E[x|z] on an n × n grid of z at the prior's quantiles, for a model with Z = 2.
 
     shape (rows, columns) of an image
@@ -76,7 +81,14 @@ def manifold(vae, shape=MNIST, n=20):
     return figure
 
 
-def traversals(vae, x, shape=MNIST, *, around=None, steps=11):
+def traversals(
+    vae: VAE,
+    x: ArrayLike,
+    shape: tuple[int, int] = MNIST,
+    *,
+    around: ArrayLike | None = None,
+    steps: int = 11,
+) -> Figure:
     """E[x|z] as one dimension of z runs over the prior's quantiles and the others stay.
 
     x (N, D)        the data over which KL and activity are measured, N >= 2
