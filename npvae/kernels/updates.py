@@ -65,7 +65,7 @@ def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, weight_
 
     m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) at step t = 1, 2, …
     """
-    # 1 − β in float64: float32 would round β₂ = 0.999 first and be 5e-5 off.
+    # 1 − β in float64: float32 would round β₂ = 0.999 first and be 1.3e-5 off.
     betas = beta1, 1 - beta1, beta2, 1 - beta2
     m_rate, v_scale = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
     _update(_adam, w, dw, m, v, numbers=(*betas, m_rate, v_scale, epsilon, weight_decay))
