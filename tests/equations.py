@@ -19,7 +19,6 @@ COVERED = (
     "optimizers",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
-    "init_layers",
     "arrays",
     "output_width",
     "check_support",
