@@ -1,30 +1,33 @@
-"""Train an MLP VAE on MNIST (or on digits drawn offline), judge it, and draw what it learned.
+"""Train an MLP VAE on MNIST, or on digits drawn offline; judge it; draw what it learned.
 
     python examples/mnist_mlp_vae.py                        MNIST, or drawn digits if offline
     python examples/mnist_mlp_vae.py --data glyphs --epochs 3
     python examples/mnist_mlp_vae.py --latent 2             draws the 2-D manifold as well
 
-Pictures and the model go to the folder given by --out.
+Pictures, vae.npz and metrics.json go to the folder given by --out. Ctrl-C stops the training
+and keeps what was learned.
 """
 
 import argparse
+import json
 import sys
-import time
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 import npvae
 from npvae import plots
 
-SHAPE = (28, 28)
 LIKELIHOODS = {
     "bernoulli": lambda args: npvae.Bernoulli(),
-    "gaussian": lambda args: npvae.Gaussian(sigma=args.sigma),
-    "heteroscedastic": lambda args: npvae.HeteroscedasticGaussian(min_sigma=args.sigma),
+    "gaussian": lambda args: npvae.Gaussian(args.sigma),
+    "heteroscedastic": lambda args: npvae.HeteroscedasticGaussian(args.sigma),
 }
 OPTIMIZERS = {"adam": npvae.Adam, "adagrad": npvae.Adagrad, "sgd": npvae.SGD}
+BAR = "{n_fmt}/{total_fmt} |{bar:8}| {remaining} left{postfix}"
 
 
 def parse_args():
@@ -36,146 +39,181 @@ def parse_args():
     data = ("auto", "mnist", "glyphs")
     add("--data", choices=data, default="auto", help="auto: MNIST, or glyphs if offline")
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
-    add("--train-size", type=count, default=60_000, help="training images, at most")
-    add(
-        "--binarize",
-        choices=("none", "dynamic", "threshold"),
-        default=argparse.SUPPRESS,
-        help="targets: grey; binary, drawn anew at each visit; binary, split at one half "
-        "(default: dynamic for a Bernoulli likelihood, none for the others)",
-    )
-    add("--hidden", type=count, nargs="+", default=[500], help="widths of the hidden layers")
-    add("--latent", type=count, default=20, help="latent dimensions Z")
+    add("--epochs", type=int, default=10, help="passes over the training images")
+    add("--batch-size", type=int, default=100, help="images a step, B")
+    add("--hidden", type=int, nargs="+", default=[500], help="widths of the hidden layers")
+    add("--latent", type=int, default=20, help="latent dimensions, Z")
     add("--activation", choices=tuple(npvae.ACTIVATIONS), default="tanh", help="hidden layers'")
     add("--likelihood", choices=tuple(LIKELIHOODS), default="bernoulli", help="p(x|z)")
-    add("--sigma", type=positive, default=0.1, help="the Gaussian's σ, or the other one's floor")
+    add("--sigma", type=float, default=0.1, help="the Gaussian's σ; the other one's least σ")
+    add("--binarize", choices=("dynamic", "none"), help="draw binary targets at each visit")
+    add("--samples", type=int, default=1, help="draws of z an image, L")
+    add("--beta", type=float, default=1.0, help="weight of the KL")
     add("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="the step rule")
-    add("--learning-rate", type=positive, default=1e-3, help="the optimizer's step size")
-    add("--epochs", type=count, default=10, help="passes over the training images")
-    add("--batch-size", type=count, default=100, help="images a step, B")
-    add("--samples", type=count, default=1, help="draws of z an image, L")
-    add("--beta", type=weight, default=1.0, help="weight of the KL")
-    add("--warmup", type=count, default=1, help="epochs over which beta rises to its value")
-    add("--seed", type=seed, default=0, help="of everything random")
-    add("--out", type=Path, default=Path("out"), help="folder for pictures and the model")
+    add("--lr", type=float, default=1e-3, help="learning rate")
+    add("--weight-decay", type=float, default=0.0, help="a Gaussian prior on the weights")
+    add("--seed", type=int, default=0, help="of everything random")
+    add("--out", type=Path, default=Path("out"), help="folder for pictures, model and metrics")
     args = parser.parse_args()
-    if "binarize" not in args:
-        args.binarize = "dynamic" if args.likelihood == "bernoulli" else "none"
+    if args.data == "glyphs" and args.data_dir:
+        parser.error("--data-dir is for MNIST; --data glyphs reads no files")
+    args.binarize = args.binarize or ("dynamic" if args.likelihood == "bernoulli" else "none")
     return args
 
 
-def number(kind, low, low_allowed, name):
-    """An argparse type: a finite number above low."""
-
-    def parse(text):
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not (low < value < np.inf or (low_allowed and value == low)):
-            raise argparse.ArgumentTypeError(f"{text!r} is not {name}")
-        return value
-
-    return parse
-
-
-count = number(int, 1, True, "an integer >= 1")
-seed = number(int, 0, True, "an integer >= 0")
-positive = number(float, 0, False, "a number > 0")
-weight = number(float, 0, True, "a number >= 0")
-
-
 def load(args, rng):
-    """-> train, test, test labels, the data's name"""
+    """-> train, test, test labels, the data's name; test is binary if training is"""
+    train, test, labels, name = load_grey(args, rng)
+    if train.shape[1] != 784:
+        raise ValueError(f"images have D = {train.shape[1]} pixels; expected 28 × 28 = 784")
+    if args.binarize == "dynamic":
+        test = npvae.binarize(test, rng=rng)
+    return train, test, labels, name
+
+
+def load_grey(args, rng):
     if args.data != "glyphs":
         try:
             mnist = npvae.datasets.load_mnist(args.data_dir)
             return mnist.train, mnist.test, mnist.test_labels, "MNIST"
-        except OSError as error:
-            if args.data == "mnist" or args.data_dir is not None:
+        except ConnectionError as error:
+            if args.data == "mnist":
                 raise
             print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n")
-    sizes = args.train_size, max(1, args.train_size // 6)  # as MNIST is split
-    train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in sizes)
+    train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in (60_000, 10_000))
     return train.images, test.images, test.labels, "glyph digits"
 
 
-def binarized(x, how, rng):
-    """The targets to judge by, drawn once."""
-    if how == "none":
-        return x
-    return (x > 0.5).astype(x.dtype) if how == "threshold" else npvae.binarize(x, rng=rng)
+def train(args, vae, x, rng):
+    """The generator of epochs that the arguments ask for."""
+    return npvae.train(
+        vae,
+        x,
+        epochs=args.epochs,
+        optimizer=OPTIMIZERS[args.optimizer](args.lr, weight_decay=args.weight_decay),
+        batch_size=args.batch_size,
+        samples=args.samples,
+        beta=args.beta,
+        binarize=args.binarize == "dynamic",
+        rng=rng,
+    )
 
 
-def draw(args, vae, epochs, test, labels, rng):
-    """Every picture that fits the model, by file name."""
-    few, many = test[:10], test[:5000]
-    evaluation = npvae.evaluate(vae, many, rng=rng)
-    figures = {
-        "training_curves": plots.training_curves(epochs),
-        "reconstructions": plots.reconstructions(vae, few, SHAPE),
-        "prior_samples": plots.prior_samples(vae, 100, SHAPE, rng=rng),
-        "traversals": plots.traversals(vae, many, SHAPE),
-        "kl_per_dimension": plots.kl_per_dimension(evaluation),
+def compile_kernels(args, vae, x):
+    """An epoch of one batch, on a copy: the wait for the compiler has a name and is not timed."""
+    wait = "compiling the kernels, on the first run only …"
+    message = threading.Timer(1.5, print, [wait], {"flush": True})
+    message.start()
+    try:
+        next(train(args, vae.astype(vae.dtype), x[: args.batch_size], np.random.default_rng(0)))
+    finally:
+        message.cancel()
+
+
+def explain(args, vae, x):
+    """What the numbers to come mean."""
+    print(f"nats an image: elbo = reconstruction − kl; raised is reconstruction − {args.beta:g} kl")
+    if args.binarize == "none" and args.likelihood == "bernoulli":
+        entropy = vae.likelihood.entropy(x[:10_000]).mean()
+        print(f"grey targets: no elbo can exceed −{entropy:.1f}, minus their own entropy")
+
+
+def fit(args, run):
+    """Train, show how it goes, and stop at Ctrl-C or NaN; -> the epochs that ended."""
+    epochs = []
+    with tqdm(total=args.epochs, bar_format=BAR, disable=None) as bar:
+        try:
+            for epoch in run:
+                epochs.append(epoch)
+                tqdm.write(str(epoch))
+                sys.stdout.flush()
+                bar.set_postfix_str(
+                    f"elbo {epoch.elbo:.2f} = {epoch.reconstruction:.2f} − {epoch.kl:.2f}, "
+                    f"{epoch.active_units} active, {epoch.images_per_second:,.0f}/s"
+                )
+                bar.update()
+        except (KeyboardInterrupt, npvae.NonFiniteError) as stop:
+            tqdm.write(f"stopped in epoch {len(epochs) + 1}; keeping what was learned. {stop}")
+    return epochs
+
+
+def write_metrics(args, name, epochs, test):
+    kept = ("epoch", "elbo", "reconstruction", "kl", "active_units", "beta")
+    kept += ("seconds", "images_per_second")
+    metrics = {
+        "config": {key: str(v) if isinstance(v, Path) else v for key, v in vars(args).items()}
+        | {"data": name},
+        "epochs": [{key: getattr(epoch, key) for key in kept} for epoch in epochs],
+        "test": {
+            "elbo": test.elbo,
+            "elbo_standard_error": test.standard_error,
+            "reconstruction": test.reconstruction,
+            "kl": test.kl,
+            "active_units": test.active_units,
+            "kl_per_dimension": test.kl_per_dim.tolist(),
+        },
     }
-    if args.latent > 1:
-        figures["latent_scatter"] = plots.latent_scatter(vae, many, labels[:5000])
-    if args.latent == 2:
-        figures["manifold"] = plots.manifold(vae, SHAPE)
-    return figures
+    (args.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+
+
+def draw(args, vae, epochs, evaluation, x, labels, rng):
+    """Every picture that fits the model, into --out."""
+    x, labels = x[:5000], labels[:5000]
+    figures = {
+        "training_curves": lambda: plots.training_curves(epochs),
+        "reconstructions": lambda: plots.reconstructions(vae, x[:10]),
+        "prior_samples": lambda: plots.prior_samples(vae, rng=rng),
+        "traversals": lambda: plots.traversals(vae, x),
+        "kl_per_dimension": lambda: plots.kl_per_dimension(evaluation),
+        "latent_scatter": lambda: plots.latent_scatter(vae, x, labels),
+        "manifold": lambda: plots.manifold(vae),
+    }
+    for title, figure in figures.items():
+        try:
+            figure().savefig(args.out / f"{title}.png")
+        except ValueError as error:
+            print(f"no {title}.png: {error}")
 
 
 def main():
     args = parse_args()
-    data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
     args.out.mkdir(parents=True, exist_ok=True)
-    warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n\n"
+    data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
+    warnings.simplefilter("ignore", npvae.GreyTargetsWarning)  # `explain` says it
+    warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
+    likelihood = LIKELIHOODS[args.likelihood](args)
 
-    train, test, labels, name = load(args, data_rng)
-    train = train[: args.train_size]
-    test = binarized(test, args.binarize, data_rng)
-    if args.binarize == "threshold":
-        train = binarized(train, "threshold", data_rng)
-
+    x, test, labels, name = load(args, data_rng)
     vae = npvae.VAE.init(
-        train.shape[1],
+        x.shape[1],
         hidden=args.hidden,
         latent_dim=args.latent,
-        likelihood=LIKELIHOODS[args.likelihood](args),
+        likelihood=likelihood,
         activation=args.activation,
-        x_mean=train.mean(axis=0),
+        x_mean=x.mean(axis=0),
         rng=init_rng,
     )
-    print(f"{name}: {len(train):,} training images, {len(test):,} test images")
+    run = train(args, vae, x, train_rng)  # what is wrong with the arguments is told here,
+    vae.save(args.out / "vae.npz")  # and here what is wrong with the folder
     widths = "-".join(map(str, [vae.data_dim, *args.hidden, args.latent]))
-    print(f"VAE {widths}, {args.activation}, {args.likelihood}; targets: {args.binarize}\n")
+    print(f"{name}: {len(x):,} training images, {len(test):,} test images")
+    print(f"VAE {widths}, {args.activation}, {args.likelihood}; binarize: {args.binarize}")
+    explain(args, vae, x)
+    compile_kernels(args, vae, x)
 
-    epochs = []
-    start = time.perf_counter()
-    for epoch in npvae.train(
-        vae,
-        train,
-        epochs=args.epochs,
-        optimizer=OPTIMIZERS[args.optimizer](args.learning_rate),
-        batch_size=args.batch_size,
-        samples=args.samples,
-        beta=lambda epoch: args.beta * min(1, epoch / args.warmup),
-        binarize=args.binarize == "dynamic",
-        rng=train_rng,
-    ):
-        print(epoch, flush=True)
-        epochs.append(epoch)
-    print(f"\ntrained in {time.perf_counter() - start:.0f} s")
-    print(f"test {npvae.evaluate(vae, test, rng=test_rng)}")
-
+    epochs = fit(args, run)
     vae.save(args.out / "vae.npz")
-    for title, figure in draw(args, vae, epochs, test, labels, plot_rng).items():
-        figure.savefig(args.out / f"{title}.png")
-    print(f"pictures and vae.npz are in {args.out}/")
+    evaluation = npvae.evaluate(vae, test, rng=test_rng)
+    print(f"test {evaluation}")
+    write_metrics(args, name, epochs, evaluation)
+    draw(args, vae, epochs, evaluation, test, labels, plot_rng)
+    print(f"pictures, vae.npz and metrics.json are in {args.out}/")
 
 
 if __name__ == "__main__":
     try:
         main()
+    except KeyboardInterrupt:
+        sys.exit("stopped")
     except (OSError, ValueError, npvae.NonFiniteError) as error:
         sys.exit(f"error: {error}")

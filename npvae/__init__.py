@@ -18,7 +18,7 @@ from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
 from .likelihoods import Bernoulli, Gaussian, HeteroscedasticGaussian, binarize
 from .optimizers import SGD, Adagrad, Adam
-from .training import Epoch, GreyTargetsWarning, NonFiniteError, train
+from .training import CollapseWarning, Epoch, GreyTargetsWarning, NonFiniteError, train
 from .vae import VAE
 
 __version__ = "0.1.0"
@@ -30,6 +30,7 @@ __all__ = [
     "Adagrad",
     "Adam",
     "Bernoulli",
+    "CollapseWarning",
     "Epoch",
     "Evaluation",
     "Gaussian",

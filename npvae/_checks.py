@@ -31,8 +31,8 @@ def check_number(name, value, *, low, low_allowed=False, high=np.inf):
         raise TypeError(f"{name} is {_described(value)}; expected a number")
     above = value >= low if low_allowed else value > low
     if not (above and value < high and np.isfinite(value)):
-        bounds = f"{'>=' if low_allowed else '>'} {low}"
-        bounds += f" and < {high}" if np.isfinite(high) else ""
+        bounds = f"{'>=' if low_allowed else '>'} {low:g}"
+        bounds += f" and < {high:g}" if np.isfinite(high) else ""
         raise ValueError(f"{name} is {value}; expected a finite number {bounds}")
 
 

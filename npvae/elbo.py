@@ -56,7 +56,7 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, beta: float = 1.0) -> Trace
     x (B, D), noise (L, B, Z) from N(0, I) -> Trace with bound (B,)
     Raises TypeError unless x and noise are arrays and beta a number, ValueError if a shape or
     dtype differs from the model's or beta is negative or not finite.
-    Kingma & Welling 2013, eq. (10), for one row; beta: Higgins et al. 2017, eq. (4).
+    Kingma & Welling 2013, eq. (10), for one row; beta: Higgins et al. 2017.
     """
     _check_batch(vae, x, noise)
     check_number("beta", beta, low=0, low_allowed=True)

@@ -69,6 +69,7 @@ def evaluate(
     """E[elbo] = (1/N) Σ_n {E_q[log p(x_n|z)] − KL(q(z|x_n) ‖ p(z))}, in nats.   [evaluation.3]
 
     x (N, D), samples L -> Evaluation, with z drawn from q(z|x), never its mean; beta is 1
+    Of grey x a Bernoulli likelihood makes a cross-entropy; `binarize` x for a bound on log p(x).
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
     samples or batch_size no integer >= 1, rng no Generator.
     """

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import entr, logit
 
 from . import kernels
@@ -88,13 +89,14 @@ class Bernoulli:
 class Gaussian:
     """x_d ~ N(mean_d, σ²) with one stated σ, normalised.
 
-    Raises TypeError or ValueError unless sigma is a number > 0.
+    Raises TypeError or ValueError unless 1e-15 < sigma < 1e15, for
+    float32 holds its square and the inverse of that.
     """
 
     sigma: float
 
     def __post_init__(self):
-        check_number("sigma", self.sigma, low=0)
+        check_number("sigma", self.sigma, low=1e-15, high=1e15)
         object.__setattr__(self, "sigma", float(self.sigma))  # NumPy's float64 widens float32
 
     def log_prob(self, x: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -147,13 +149,13 @@ class HeteroscedasticGaussian:
     The decoder's output (L, B, 2D) is `mean` and `s`, side by side, and σ² = min_sigma² + e^s.
     The floor is smooth, so no gradient is cut, and necessary: without one, a pixel that never
     changes lets σ → 0 and log p(x|z) → ∞.
-    Raises TypeError or ValueError unless min_sigma is a number > 0.
+    Raises TypeError or ValueError unless 1e-15 < min_sigma < 1e15.
     """
 
     min_sigma: float = 0.01
 
     def __post_init__(self):
-        check_number("min_sigma", self.min_sigma, low=0)
+        check_number("min_sigma", self.min_sigma, low=1e-15, high=1e15)
         object.__setattr__(self, "min_sigma", float(self.min_sigma))  # JSON knows no np.float32
 
     def mean_logvar(self, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,13 +223,18 @@ class HeteroscedasticGaussian:
 LIKELIHOODS = {cls.__name__: cls for cls in (Bernoulli, Gaussian, HeteroscedasticGaussian)}
 
 
-def binarize(x: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
+def binarize(x: ArrayLike, *, rng: np.random.Generator) -> np.ndarray:
     """Each entry becomes 1 with probability x, else 0: E[binary] = x.    [likelihoods.16]
 
-    x (…) in [0, 1] -> binary (…), of x's dtype
+    x (…) in [0, 1] -> binary (…), of x's dtype if that is float32 or float64, else float32
     log p is linear in x, so E[log_prob(binary, logits)] = log_prob(x, logits). [likelihoods.17]
-    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1].
+    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1] or is empty.
     """
     check_rng(rng)
+    x = np.asarray(x)
+    if x.dtype not in (np.float32, np.float64):
+        x = x.astype(np.float32)
+    if x.size == 0:
+        raise ValueError(f"x has shape {x.shape}; expected at least one entry")
     Bernoulli().check_support("x", x)
     return (rng.random(x.shape, x.dtype) < x).astype(x.dtype)

@@ -7,14 +7,20 @@ coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
 """
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from . import kernels
 from ._checks import check_number
 
+# float32 would round a smaller ε to 0, and 0/0 follows where a gradient is zero; a larger decay
+# turns the sign of W at every step and overflows.
+SMALLEST_EPSILON = 1e-30
+LARGEST_DECAY = 1e6
 
+
+@runtime_checkable
 class Optimizer(Protocol):
     """What `train` asks of an optimizer."""
 
@@ -32,7 +38,7 @@ class SGD:
     """Stochastic gradient descent with momentum; without it, the short step of [optimizers.1].
 
     Raises TypeError or ValueError unless learning_rate > 0, 0 <= momentum < 1,
-    weight_decay >= 0. Polyak 1964; Sutskever et al. 2013, eqs. (1) and (2), whose velocity
+    0 <= weight_decay < 1e6. Polyak 1964; Sutskever et al. 2013, eqs. (1) and (2), whose velocity
     is −learning_rate times this one.
     """
 
@@ -41,7 +47,7 @@ class SGD:
     ) -> None:
         check_number("learning_rate", learning_rate, low=0)
         check_number("momentum", momentum, low=0, low_allowed=True, high=1)
-        check_number("weight_decay", weight_decay, low=0, low_allowed=True)
+        check_number("weight_decay", weight_decay, low=0, low_allowed=True, high=LARGEST_DECAY)
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
@@ -60,7 +66,8 @@ class SGD:
 class Adagrad:
     """Steps that shrink with the sum of squared gradients, coordinate by coordinate.
 
-    Raises TypeError or ValueError unless learning_rate > 0, epsilon > 0, weight_decay >= 0.
+    Raises TypeError or ValueError unless learning_rate > 0, epsilon >= 1e-30,
+    0 <= weight_decay < 1e6.
     Duchi, Hazan & Singer 2011, figure 1; the optimizer of Kingma & Welling 2013, section 5.
     """
 
@@ -68,8 +75,8 @@ class Adagrad:
         self, learning_rate: float = 0.01, *, epsilon: float = 1e-8, weight_decay: float = 0.0
     ) -> None:
         check_number("learning_rate", learning_rate, low=0)
-        check_number("epsilon", epsilon, low=0)
-        check_number("weight_decay", weight_decay, low=0, low_allowed=True)
+        check_number("epsilon", epsilon, low=SMALLEST_EPSILON, low_allowed=True)
+        check_number("weight_decay", weight_decay, low=0, low_allowed=True, high=LARGEST_DECAY)
         self.learning_rate = learning_rate
         self.epsilon = epsilon
         self.weight_decay = weight_decay
@@ -86,7 +93,7 @@ class Adam:
     """The running mean of g over the root of that of g², both freed of their start at zero.
 
     Raises TypeError or ValueError unless learning_rate > 0, 0 <= beta1, beta2 < 1,
-    epsilon > 0, weight_decay >= 0. Kingma & Ba 2014, algorithm 1.
+    epsilon >= 1e-30, 0 <= weight_decay < 1e6. Kingma & Ba 2014, algorithm 1.
     """
 
     def __init__(
@@ -101,8 +108,8 @@ class Adam:
         check_number("learning_rate", learning_rate, low=0)
         check_number("beta1", beta1, low=0, low_allowed=True, high=1)
         check_number("beta2", beta2, low=0, low_allowed=True, high=1)
-        check_number("epsilon", epsilon, low=0)
-        check_number("weight_decay", weight_decay, low=0, low_allowed=True)
+        check_number("epsilon", epsilon, low=SMALLEST_EPSILON, low_allowed=True)
+        check_number("weight_decay", weight_decay, low=0, low_allowed=True, high=LARGEST_DECAY)
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.beta2 = beta2

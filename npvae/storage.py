@@ -15,11 +15,13 @@ FORMAT_VERSION = 1
 def write(path, header, arrays):
     """Write header and arrays beside path, then rename: path never holds half a file.
 
-    Raises FileNotFoundError if path's folder does not exist.
+    Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is one.
     """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot save to {path}: it is a folder")
     header = json.dumps({"format": "npvae", "version": FORMAT_VERSION} | header)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

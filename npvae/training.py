@@ -57,17 +57,25 @@ class NonFiniteError(ArithmeticError):
     """A quantity became NaN or inf; the parameters are those before that step."""
 
     def __init__(self, quantity: str, epoch: int, step: int) -> None:
-        super().__init__(
-            f"{quantity} is not finite at epoch {epoch}, step {step}; the parameters are those "
-            "before that step. Try a smaller learning rate or data scaled to about unit range"
-        )
+        super().__init__(quantity, epoch, step)
         self.quantity = quantity
         self.epoch = epoch
         self.step = step
 
+    def __str__(self) -> str:
+        return (
+            f"{self.quantity} is not finite at epoch {self.epoch}, step {self.step}; the "
+            "parameters are those before that step. Try a smaller learning rate or data scaled "
+            "to about unit range"
+        )
+
 
 class GreyTargetsWarning(UserWarning):
     """A Bernoulli likelihood is given targets strictly between 0 and 1."""
+
+
+class CollapseWarning(UserWarning):
+    """No latent unit is active: the decoder ignores z."""
 
 
 def train(
@@ -95,7 +103,8 @@ def train(
     x_val (M, D)    evaluated after each epoch, binarised once if binarize is True; it never
                     changes what is learned
     Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
-    during training. Warns GreyTargetsWarning where the bound is not one of log p(x).
+    during training. Warns GreyTargetsWarning where the bound is not one of log p(x), and once
+    CollapseWarning after an epoch without an active unit.
     """
     x = vae.check_data("x", x)
     x_val = None if x_val is None else vae.check_data("x_val", x_val)
@@ -106,7 +115,7 @@ def train(
         check_number("beta", beta, low=0, low_allowed=True)
     if not isinstance(binarize, bool):
         raise TypeError(f"binarize is {binarize!r}; expected True or False")
-    if isinstance(optimizer, type) or not callable(getattr(optimizer, "update", None)):
+    if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
     check_rng(rng)
     if binarize:
@@ -115,11 +124,13 @@ def train(
                 Bernoulli().check_support(f"{name}, to be binarised,", targets)
     elif isinstance(vae.likelihood, Bernoulli):
         _warn_of_grey(vae, x)
-    return _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rng)
+    rngs = rng.spawn(4)
+    return _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs)
 
 
-def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rng):
-    order_rng, noise_rng, target_rng, evaluation_rng = rng.spawn(4)
+def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs):
+    order_rng, noise_rng, target_rng, evaluation_rng = rngs
+    collapsed = False
     if x_val is not None and binarize:
         x_val = draw_binary(x_val, rng=evaluation_rng)
     for epoch in range(1, epochs + 1):
@@ -136,6 +147,9 @@ def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binariz
             visited.append(per_row(trace))
         seconds = time.perf_counter() - start
         summary = summarize(*map(np.concatenate, zip(*visited, strict=True)))
+        if summary.active_units == 0 and not collapsed:
+            collapsed = True
+            _warn_of_collapse(epoch, weight)
         yield Epoch(
             epoch=epoch,
             elbo=summary.elbo,
@@ -179,8 +193,8 @@ def descend(vae, optimizer, x, noise, beta):
 
 
 def _update(optimizer, params, grads, largest):
-    # A step this large may overflow, and then there must be a way back. Others cannot:
-    # parameters near the largest float make the bound overflow first.
+    # A step this large may overflow, and then there must be a way back. A smaller one adds to
+    # a parameter what it can add a million times more before the bound overflows first.
     before = None
     if optimizer.learning_rate * max(1, largest) > LARGE_STEP:
         before = {name: w.copy() for name, w in params.items()}
@@ -215,12 +229,23 @@ def _beta_at(beta, epoch):
     return weight
 
 
+def _warn_of_collapse(epoch, beta):
+    warnings.warn(
+        f"no latent unit is active after epoch {epoch}: the decoder ignores z (posterior "
+        f"collapse). Likely causes: beta = {beta:g} too large, a likelihood too wide for the "
+        "data, a learning rate too large, or an epoch of too few steps. Let beta rise from 0 "
+        "over the first epochs",
+        CollapseWarning,
+        stacklevel=3,
+    )
+
+
 def _warn_of_grey(vae, x):
     grey = ((x > 0) & (x < 1)).mean()
     if grey > 0:
         entropy = vae.likelihood.entropy(x[:: 1 + len(x) // ENTROPY_ROWS]).mean()
         warnings.warn(
-            f"{grey:.0%} of the targets lie strictly between 0 and 1: the bound is then a "
+            f"{100 * grey:.2g} % of the targets lie strictly between 0 and 1: the bound is then a "
             "cross-entropy, not a bound on log p(x) of a binary image, and about "
             f"{entropy:.1f} nats a row of -elbo are the targets' own entropy. "
             "binarize=True draws binary targets",

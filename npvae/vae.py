@@ -21,7 +21,7 @@ Likelihood = Bernoulli | Gaussian | HeteroscedasticGaussian
 LOGVAR_HEAD_SCALE = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VAE:
     """A prior N(0, I), a decoder p(x|z) and an encoder q(z|x), both stacks of dense layers.
 
@@ -69,8 +69,9 @@ class VAE:
             if decoder_hidden is None
             else _check_widths("decoder_hidden", decoder_hidden)
         )
-        _check_choices(data_dim, latent_dim, likelihood, activation, weight_init)
+        _check_choices(data_dim, latent_dim, likelihood, activation)
         dtype = _check_dtype(dtype)
+        _check_weight_init(weight_init, dtype)
         check_rng(rng)
         (rng,) = rng.spawn(1)
 
@@ -169,7 +170,8 @@ class VAE:
     def save(self, path: str | PathLike) -> None:
         """Write the model to one .npz: plain arrays and a JSON header, no pickle.
 
-        Raises FileNotFoundError if path's folder does not exist.
+        Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is
+        a folder.
         """
         header = {
             "data_dim": self.data_dim,
@@ -195,7 +197,7 @@ class VAE:
             options = choices.pop("likelihood_options")
             choices["likelihood"] = LIKELIHOODS[choices["likelihood"]](**options)
             vae = cls.init(**choices, rng=np.random.default_rng(0))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
             raise ValueError(f"{path} has a damaged header: {error}") from error
         storage.fill(path, vae.params.arrays(), arrays)
         return vae
@@ -210,17 +212,22 @@ def _check_widths(name, widths):
     return widths
 
 
-def _check_choices(data_dim, latent_dim, likelihood, activation, weight_init):
+def _check_choices(data_dim, latent_dim, likelihood, activation):
     check_positive_int("data_dim", data_dim)
     check_positive_int("latent_dim", latent_dim)
-    if not isinstance(likelihood, tuple(LIKELIHOODS.values())):
+    # A subclass is refused too: `save` writes a name that `load` would not know.
+    if type(likelihood) not in LIKELIHOODS.values():
         names = ", ".join(LIKELIHOODS)
         raise TypeError(f"likelihood is {likelihood!r}; expected an instance of one of {names}")
     check_choice("activation", activation, ACTIVATIONS)
+
+
+def _check_weight_init(weight_init, dtype):
     if isinstance(weight_init, str):
         check_choice("weight_init", weight_init, ("glorot", "he"))
     else:
-        check_number("weight_init", weight_init, low=0)
+        # No draw lies a hundred std from zero, so no weight overflows.
+        check_number("weight_init", weight_init, low=0, high=float(np.finfo(dtype).max) / 100)
 
 
 def _check_dtype(dtype):

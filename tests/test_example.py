@@ -1,75 +1,144 @@
 """examples/mnist_mlp_vae.py as a user runs it."""
 
-import os
+import json
+import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import npvae
 from equations import ROOT
 
+SCRIPT = ROOT / "examples" / "mnist_mlp_vae.py"
 PNG = b"\x89PNG\r\n\x1a\n"
+PICTURES = {
+    "kl_per_dimension.png",
+    "latent_scatter.png",
+    "prior_samples.png",
+    "reconstructions.png",
+    "training_curves.png",
+    "traversals.png",
+}
 
 
-def run(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, ROOT / "examples" / "mnist_mlp_vae.py", *map(str, arguments)],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Five hundred drawn digits in MNIST's own format."""
+    folder = tmp_path_factory.mktemp("digits")
+    glyphs = npvae.datasets.glyph_digits(500, rng=np.random.default_rng(0))
+    pixels = (255 * glyphs.images).astype(np.uint8)
+    for name, rows in (("train", slice(100, None)), ("t10k", slice(100))):
+        n = len(pixels[rows])
+        header = b"".join(size.to_bytes(4, "big") for size in (0x803, n, 28, 28))
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(header + pixels[rows].tobytes())
+        header = b"".join(size.to_bytes(4, "big") for size in (0x801, n))
+        labels = glyphs.labels[rows].astype(np.uint8)
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(header + labels.tobytes())
+    return folder
 
 
-def test_it_trains_judges_draws_and_saves(tmp_path):
+def run(*arguments):
+    command = [sys.executable, SCRIPT, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def test_it_trains_judges_draws_and_saves(data_dir, tmp_path):
     out = tmp_path / "new" / "out"
-    sizes = ["--train-size", 300, "--hidden", 16, 12, "--latent", 2, "--epochs", 2]
-    done = run("--data", "glyphs", *sizes, "--warmup", 2, "--out", out)
+    choices = ["--hidden", 16, 12, "--latent", 2, "--epochs", 2, "--batch-size", 30]
+    done = run("--data-dir", data_dir, *choices, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert "glyph digits: 300 training images, 50 test images" in done.stdout
-    assert "VAE 784-16-12-2, tanh, bernoulli; targets: dynamic" in done.stdout
+    assert "MNIST: 400 training images, 100 test images" in done.stdout
+    assert "VAE 784-16-12-2, tanh, bernoulli; binarize: dynamic" in done.stdout
     assert "\nepoch   2  elbo" in done.stdout
-    assert "\ntest elbo" in done.stdout
     assert max(len(line.removesuffix(f"{out}/")) for line in done.stdout.splitlines()) <= 80
     pictures = {path.name for path in out.glob("*.png")}
-    assert pictures == {
-        "training_curves.png",
-        "reconstructions.png",
-        "prior_samples.png",
-        "traversals.png",
-        "kl_per_dimension.png",
-        "latent_scatter.png",
-        "manifold.png",
-    }
+    assert pictures == PICTURES | {"manifold.png"}
     assert all((out / name).read_bytes().startswith(PNG) for name in pictures)
     assert npvae.VAE.load(out / "vae.npz").latent_dim == 2
 
 
-def test_every_choice_reaches_the_model(tmp_path):
-    sizes = ["--train-size", 100, "--hidden", 8, "--latent", 1, "--epochs", 1, "--batch-size", 30]
+def test_its_metrics_are_those_it_prints(data_dir, tmp_path):
+    choices = ["--hidden", 8, "--latent", 3, "--epochs", 2, "--seed", 4]
+    done = run("--data-dir", data_dir, *choices, "--out", tmp_path)
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert metrics.keys() == {"config", "epochs", "test"}
+    assert metrics["config"]["hidden"] == [8]
+    assert metrics["config"]["seed"] == 4
+    assert [epoch["epoch"] for epoch in metrics["epochs"]] == [1, 2]
+    assert f"elbo {metrics['epochs'][1]['elbo']:8.2f} =" in done.stdout
+    test = metrics["test"]
+    assert f"test elbo {test['elbo']:.2f} ± {test['elbo_standard_error']:.2f} =" in done.stdout
+    assert test["elbo"] == pytest.approx(test["reconstruction"] - test["kl"])
+    assert sum(test["kl_per_dimension"]) == pytest.approx(test["kl"])
+    assert 0 <= test["active_units"] <= 3
+    assert {path.name for path in tmp_path.glob("*.png")} == PICTURES
+
+
+def test_every_choice_reaches_the_model(data_dir, tmp_path):
+    sizes = ["--hidden", 8, "--latent", 1, "--epochs", 1, "--batch-size", 30]
     choices = ["--likelihood", "gaussian", "--sigma", 0.25, "--activation", "softplus"]
-    rule = ["--optimizer", "adagrad", "--learning-rate", 0.02, "--samples", 2, "--beta", 0.5]
-    done = run("--data", "glyphs", *sizes, *choices, *rule, "--seed", 3, "--out", tmp_path)
+    rule = ["--optimizer", "adagrad", "--lr", 0.02, "--weight-decay", 0.01]
+    weights = ["--samples", 2, "--beta", 0.5]
+    done = run("--data-dir", data_dir, *sizes, *choices, *rule, *weights, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "targets: none" in done.stdout
+    assert "gaussian; binarize: none" in done.stdout
+    assert "raised is reconstruction − 0.5 kl" in done.stdout
     vae = npvae.VAE.load(tmp_path / "vae.npz")
     assert vae.likelihood == npvae.Gaussian(0.25)
     assert vae.activation == "softplus"
 
 
+def test_grey_targets_come_with_their_entropy(data_dir, tmp_path):
+    choices = ["--hidden", 8, "--latent", 2, "--epochs", 1, "--binarize", "none"]
+    done = run("--data-dir", data_dir, *choices, "--out", tmp_path)
+    images = npvae.datasets.load_mnist(data_dir).train
+    entropy = npvae.Bernoulli().entropy(images).mean()
+    assert f"grey targets: no elbo can exceed −{entropy:.1f}" in done.stdout
+
+
+def test_ctrl_c_keeps_what_was_learned(data_dir, tmp_path):
+    command = [sys.executable, SCRIPT, "--data-dir", data_dir, "--hidden", "8", "--epochs", "99999"]
+    with subprocess.Popen(
+        [*command, "--out", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        lines = iter(process.stdout.readline, "")
+        assert any(line.startswith("epoch   3") for line in lines)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert "keeping what was learned" in output
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert len(metrics["epochs"]) >= 3
+    assert metrics["test"]["elbo"] < 0
+    assert npvae.VAE.load(tmp_path / "vae.npz").data_dim == 784
+
+
+def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
+    done = run("--data-dir", data_dir, "--lr", "1e30", "--hidden", 8, "--out", tmp_path)
+    assert "is not finite at epoch 1" in done.stdout
+    vae = npvae.VAE.load(tmp_path / "vae.npz")  # which refuses NaN and inf
+    assert vae.data_dim == 784
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--epochs", "0"], "--epochs: '0' is not an integer >= 1"),
-        (["--batch-size", "x"], "--batch-size: 'x' is not an integer >= 1"),
-        (["--beta", "nan"], "--beta: 'nan' is not a number >= 0"),
+        (["--epochs", "0"], "error: epochs is 0; expected an integer >= 1"),
+        (["--batch-size", "x"], "--batch-size: invalid int value: 'x'"),
+        (["--hidden", "5", "-3"], "error: hidden[1] is -3"),
+        (["--lr", "nan"], "error: learning_rate is nan"),
+        (["--likelihood", "gaussian", "--sigma", "0"], "error: sigma is 0.0"),
         (["--data", "mnist", "--data-dir", "absent"], "absent"),
+        (["--data", "glyphs", "--data-dir", "absent"], "--data glyphs reads no files"),
+        (["--out", str(SCRIPT)], "error: "),
     ],
 )
-def test_bad_arguments_end_in_one_line(tmp_path, arguments, message):
-    done = run(*arguments, "--out", tmp_path)
+def test_bad_arguments_end_in_one_line(data_dir, tmp_path, arguments, message):
+    done = run("--data-dir", data_dir, "--out", tmp_path, *arguments)
     assert done.returncode != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert "epoch" not in done.stdout

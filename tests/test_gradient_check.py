@@ -636,6 +636,41 @@ def test_a_model_gradient_wrong_by_half_a_thousandth_is_rejected(monkeypatch):
         errors_of(model())
 
 
+@pytest.mark.parametrize("wrong", ARRAYS)
+def test_half_a_thousandth_in_one_array_is_found_in_a_bound_over_784_pixels(monkeypatch, wrong):
+    """In the encoder it is 15 times what rounding explains, so a floor 50 times as high hides it."""
+    options = {"hidden": (4,), "latent_dim": Z, "likelihood": npvae.Bernoulli(), "rng": rng()}
+    vae = npvae.VAE.init(784, activation="tanh", weight_init=0.05, **options)
+    x, noise = rng(1).random((2, 784)), rng(2).standard_normal((1, 2, Z))
+
+    def errors(**options):
+        return check_model_gradient(vae, x, noise, rng=rng(3), coordinates=20, **options)
+
+    assert max(errors().values()) < 5e-5
+    checker = sys.modules["npvae.gradient_check"]
+    right = checker.elbo_backward
+
+    def backward(*args):
+        grads = right(*args)
+        grads.arrays()[wrong][...] *= 1.0005
+        return grads
+
+    monkeypatch.setattr(checker, "elbo_backward", backward)
+    np.testing.assert_allclose(errors(tolerance=1)[wrong], 5e-4, rtol=0.1)
+    with pytest.raises(GradientError, match=rf"^{wrong}\["):
+        errors()
+
+
+def test_the_error_returned_is_that_of_the_gradient_and_not_of_rounding():
+    """An offset of 1e6 leaves a slope of 1 four digits; the verdict forgives it, the score tells."""
+
+    def f(x):
+        return x.sum() + 1e6
+
+    error = check(f, lambda dy, x: np.full(20, dy) * (1 + 1e-5), np.ones(20))
+    np.testing.assert_allclose(error, 1e-5, rtol=0.5)
+
+
 def test_a_bad_batch_is_told_as_elbo_tells_it():
     with pytest.raises(ValueError, match=r"x has shape \(4, 2\); expected \(N, D\) with D = 3"):
         check_model_gradient(model(), X[:, :2], NOISE, rng=rng())

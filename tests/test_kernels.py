@@ -224,9 +224,10 @@ def textbook_sgd(w, dw, velocity, t, alpha, momentum, decay):
 @both_dtypes
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates_are_the_textbooks(engine, dtype, name):
-    """Ten steps on gradients of one sign, so that no sum cancels: about ten roundings a step."""
+    """Ten steps on gradients of one sign, so that no sum of states cancels, nor one of steps."""
     rng = np.random.default_rng(5)
     arrays = [rng.uniform(1, 2, 7).astype(dtype), *np.zeros((UPDATES[name], 7), dtype)]
+    start = arrays[0].astype(np.float64)
     floats = [[float(a[i]) for a in arrays] for i in range(7)]
     textbook = {"sgd": textbook_sgd, "adagrad": textbook_adagrad, "adam": textbook_adam}
     for t in range(1, 11):
@@ -236,10 +237,12 @@ def test_updates_are_the_textbooks(engine, dtype, name):
         rest = given if name == "adam_update" else (t, *given)
         one = textbook[name.removesuffix("_update")]
         floats = [one(s[0], float(g), *s[1:], *rest) for s, g in zip(floats, dw, strict=True)]
-    for got, expected in zip(arrays, np.transpose(floats), strict=True):
+    expected = np.transpose(floats)
+    sizes = abs(expected)
+    sizes[0] = start + abs(expected[0] - start)  # w, which may end near 0
+    for got, exact, size in zip(arrays, expected, sizes, strict=True):
         assert got.dtype == dtype
-        largest = max(1, abs(expected).max(), abs(arrays[0]).max())
-        assert_close(got, expected, 100 * np.finfo(dtype).eps * largest)
+        assert_close(got, exact, 10 * np.finfo(dtype).eps * size)
 
 
 @both_engines
@@ -347,14 +350,36 @@ def test_bernoulli_is_a_twin(data, dtype, L, B, D):
     assert_twins("bernoulli_log_prob_backward", (dlog_px_z, x, logits), slope_error)
 
 
+@np.errstate(all="ignore")
+def update_sizes(name, w, dw, state, v=None):
+    """What is rounded on the way to w and to each state, coordinate by coordinate.
+
+    dw and decay·w may cancel in g, and their roundings do not: G is g without its signs.
+    """
+    *given, decay = numbers(name)
+    g, G = dw + decay * w, abs(dw) + decay * abs(w)
+    if name == "sgd_update":
+        rate, momentum = given
+        velocity = momentum * abs(state) + G
+        return np.stack([abs(w) + rate * velocity, velocity])
+    if name == "adagrad_update":
+        rate, epsilon = given
+        step = rate * G / (np.sqrt(state + g * g) + epsilon)
+        return np.stack([abs(w) + step, state + G * G])
+    t, rate, beta1, beta2, epsilon = given
+    M, V = beta1 * abs(state) + (1 - beta1) * G, beta2 * v + (1 - beta2) * G * G
+    v = beta2 * v + (1 - beta2) * g * g
+    step = rate * M / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + epsilon)
+    return np.stack([abs(w) + step * V / v, M, V])
+
+
 @given(st.data(), dtypes, sides, sides)
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates_are_twins(name, data, dtype, m, n):
     w, dw = data.draw(arrays(dtype, m, n, special=False)), data.draw(arrays(dtype, m, n))
     state = [abs(data.draw(arrays(dtype, m, n, special=False))) for _ in range(UPDATES[name])]
-    size = 1 + max(map(reference.max_abs, (w, np.nan_to_num(dw, posinf=1, neginf=-1), *state)))
-    # g² is the largest thing that is rounded.
-    assert_twins(name, (w, dw, *state, *numbers(name)), 20 * np.finfo(dtype).eps * size**2)
+    sizes = update_sizes(name, *(a.astype(np.float64) for a in (w, dw, *state)))
+    assert_twins(name, (w, dw, *state, *numbers(name)), 8 * np.finfo(dtype).eps * sizes)
 
 
 @both_dtypes

@@ -3,6 +3,7 @@
 import itertools
 import math
 import os
+import re
 
 import numpy as np
 import pytest
@@ -338,10 +339,25 @@ def test_log_prob_of_grey_targets_is_the_mean_over_their_binarisations():
 # Bad input
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float16, np.int64])
+def test_what_is_no_float_is_binarised_as_float32(dtype):
+    x = np.eye(4, dtype=dtype)
+    binary = npvae.binarize(x, rng=np.random.default_rng(0))
+    assert binary.dtype == np.float32
+    np.testing.assert_array_equal(binary, x)
+    np.testing.assert_array_equal(npvae.binarize(x.tolist(), rng=np.random.default_rng(0)), x)
+
+
+def test_nothing_cannot_be_binarised():
+    with pytest.raises(ValueError, match=r"x has shape \(0, 4\); expected at least one entry"):
+        npvae.binarize(np.zeros((0, 4)), rng=np.random.default_rng(0))
+
+
 @pytest.mark.parametrize("make", [Gaussian, HeteroscedasticGaussian])
 def test_a_width_must_be_a_positive_number(make):
-    for width in (0, -1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match=rf"sigma is {width}; expected a finite number > 0"):
+    for width in (0, -1.0, math.nan, math.inf, 1e-20, 1e200):
+        expected = re.escape(f"sigma is {width}; expected a finite number > 1e-15 and < 1e+15")
+        with pytest.raises(ValueError, match=expected):
             make(width)
     for width in ("1", None, True, np.ones(2)):
         with pytest.raises(TypeError, match=r"sigma is .*; expected a number"):

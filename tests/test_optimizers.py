@@ -191,7 +191,7 @@ def test_no_history_makes_adam_step_farther_than_its_bound(gradients, beta1, bet
 @pytest.mark.parametrize(("beta1", "beta2", "steps"), [(0.5, 0.9, 150), (0, 0.9, 150)])
 def test_a_growing_gradient_reaches_adams_bound(beta1, beta2, steps):
     w = np.zeros(1)
-    optimizer = npvae.Adam(1.0, beta1=beta1, beta2=beta2, epsilon=1e-300)
+    optimizer = npvae.Adam(1.0, beta1=beta1, beta2=beta2, epsilon=1e-30)
     for age in reversed(range(steps)):
         before = w.copy()
         optimizer.update([w], [np.array([(beta1 / beta2) ** age])])
@@ -202,7 +202,7 @@ def test_a_growing_gradient_reaches_adams_bound(beta1, beta2, steps):
 def test_adams_longest_step_is_seven_learning_rates():
     """Zeros leave m and v at zero, so a long silence before the growing gradient is a clock set."""
     w = np.zeros(1)
-    optimizer = npvae.Adam(1.0, epsilon=1e-300)
+    optimizer = npvae.Adam(1.0, epsilon=1e-30)
     optimizer.steps = 20_000
     for age in reversed(range(200)):
         before = w.copy()
@@ -398,3 +398,17 @@ def test_float32_would_spoil_one_minus_beta2():
     optimizer = npvae.Adam(1.0, beta1=0.0)
     optimizer.update([w], [g])
     np.testing.assert_allclose(w, -1, rtol=2e-7)
+
+
+@pytest.mark.parametrize("make", [npvae.Adam, npvae.Adagrad])
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"epsilon": 1e-46}, "epsilon is 1e-46; expected a finite number >= 1e-30"),
+        ({"weight_decay": 1e39}, "weight_decay is 1e.39; expected a finite number >= 0 and < 1e"),
+    ],
+)
+def test_what_float32_cannot_hold_is_refused(make, choices, message):
+    """An ε rounded to 0 makes 0/0 where a gradient is zero; a huge decay overflows."""
+    with pytest.raises(ValueError, match=message):
+        make(**choices)

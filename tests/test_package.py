@@ -28,6 +28,21 @@ def test_importing_it_warns_of_nothing_and_draws_nothing():
     assert done.returncode == 0, done.stderr
 
 
+def test_importing_it_takes_under_a_second_of_cpu_time():
+    resource = pytest.importorskip("resource")
+
+    def spent():
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    costs = []
+    for _ in range(3):
+        before = spent()
+        assert python("import npvae").returncode == 0
+        costs.append(spent() - before)
+    assert min(costs) < 1
+
+
 def test_the_reference_engine_needs_no_numba():
     code = "import sys; sys.modules['numba'] = None; import npvae; print(npvae.kernels.engine)"
     assert python(code, NPVAE_KERNELS="reference").stdout == "reference\n"

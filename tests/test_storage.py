@@ -123,6 +123,31 @@ def test_a_failed_save_keeps_the_old_file(saved, monkeypatch):
     assert os.listdir(saved.parent) == ["vae.npz"]
 
 
+def test_the_old_file_stays_until_the_new_one_is_whole(saved, monkeypatch):
+    before = saved.read_bytes()
+    vae = npvae.VAE.load(saved)
+    vae.params.encoder[0].W[:] = 7
+
+    def power_cut(partial, path):
+        assert npvae.VAE.load(partial).params.encoder[0].W[0, 0] == 7
+        raise OSError("cut before the rename")
+
+    monkeypatch.setattr(os, "replace", power_cut)
+    with pytest.raises(OSError, match="cut before the rename"):
+        vae.save(saved)
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == ["vae.npz"]
+
+
+def test_a_folder_is_not_written_over(saved):
+    folder = saved.parent / "models"
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError, match=r"cannot save to .*/models: it is a folder"):
+        npvae.VAE.load(saved).save(folder)
+    assert sorted(os.listdir(saved.parent)) == ["models", "vae.npz"]
+    assert os.listdir(folder) == []
+
+
 def test_no_pickle_is_ever_read(saved):
     class Bomb:
         def __reduce__(self):
@@ -189,6 +214,8 @@ def test_a_flipped_bit_is_noticed(saved):
         ({"header": {"likelihood_options": {"scale": 1}}}, "damaged header: .*scale"),
         ({"header": {"colour": 1}}, "damaged header: .*colour"),
         ({"header": {"hidden": None}}, "damaged header: hidden is None"),
+        ({"header": {"data_dim": 10**13}}, "damaged header: "),
+        ({"header": {"data_dim": 10**30}}, "damaged header: "),
         ({"header": {"latent_dim": 3}}, "encoder/1/W is float32.*its header says"),
         ({"header": {"dtype": "float64"}}, r"encoder/0/W is float32 \(4, 3\).*float64 \(4, 3\)"),
         ({"drop": ["decoder/1/b"]}, "has no array 'decoder/1/b'"),

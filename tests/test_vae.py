@@ -153,6 +153,13 @@ def test_what_is_returned_is_not_tied_to_the_model():
     assert mu.base is None
 
 
+def test_a_model_equals_itself_alone_and_can_be_a_key():
+    vae, twin = make(), make()
+    assert vae == vae
+    assert vae != twin
+    assert {vae: "first", twin: "second"}[vae] == "first"
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept(dtype):
     vae = make(dtype=dtype)
@@ -171,6 +178,20 @@ def test_astype_copies():
         for a, b in zip(vae.params.arrays().values(), copy.params.arrays().values(), strict=True):
             np.testing.assert_array_equal(a, b)
             assert not np.shares_memory(a, b)
+
+
+class Dithered(npvae.Bernoulli):
+    """A subclass, which `load` could not find by name."""
+
+
+def test_weight_init_is_the_std_of_the_weights_up_to_the_largest_that_fits():
+    largest = float(np.finfo(np.float32).max) / 101
+    for std in (0.02, 3.0, largest):
+        W = make(hidden=(4000,), weight_init=std).params.encoder[0].W
+        assert np.isfinite(W).all()
+        # 32 000 draws: five standard errors.
+        assert np.std(W / std) == pytest.approx(1, abs=5 / np.sqrt(2 * W.size))
+    assert np.isfinite(make(weight_init=1e39, dtype=np.float64).params.encoder[0].W).all()
 
 
 NAN_ROW = np.zeros((2, 8))
@@ -224,10 +245,14 @@ def test_bad_codes_are_refused(z, message):
         ({"activation": np.tanh}, ValueError, "activation is <ufunc 'tanh'>"),
         ({"weight_init": "xavier"}, ValueError, "weight_init is 'xavier'; expected one of"),
         ({"weight_init": 0}, ValueError, "weight_init is 0"),
+        ({"weight_init": 1e39}, ValueError, r"weight_init is 1e\+39; .* > 0 and < 3\.4.*e\+36"),
+        ({"weight_init": 1e37}, ValueError, r"weight_init is 1e\+37"),
+        ({"weight_init": np.inf}, ValueError, "weight_init is inf"),
         ({"weight_init": None}, TypeError, "weight_init is None"),
         ({"dtype": np.float16}, ValueError, "dtype is float16; expected float32 or float64"),
         ({"dtype": "text"}, TypeError, "text"),
         ({"likelihood": npvae.Bernoulli}, TypeError, "likelihood is <class .*an instance of"),
+        ({"likelihood": Dithered()}, TypeError, "likelihood is Dithered.*an instance of one of"),
         ({"likelihood": "bernoulli"}, TypeError, "likelihood is 'bernoulli'"),
         ({"x_mean": np.zeros(7)}, ValueError, "with D = 8"),
         ({"x_mean": np.full(8, 2.0)}, ValueError, r"x_mean spans \[2, 2\]"),
