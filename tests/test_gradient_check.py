@@ -638,7 +638,7 @@ def test_a_model_gradient_wrong_by_half_a_thousandth_is_rejected(monkeypatch):
 
 @pytest.mark.parametrize("wrong", ARRAYS)
 def test_half_a_thousandth_in_one_array_is_found_in_a_bound_over_784_pixels(monkeypatch, wrong):
-    """In the encoder it is 15 times what rounding explains, so a floor 50 times as high hides it."""
+    """In the encoder it is 15 times what rounding explains; a floor 50 times as high hides it."""
     options = {"hidden": (4,), "latent_dim": Z, "likelihood": npvae.Bernoulli(), "rng": rng()}
     vae = npvae.VAE.init(784, activation="tanh", weight_init=0.05, **options)
     x, noise = rng(1).random((2, 784)), rng(2).standard_normal((1, 2, Z))
@@ -662,7 +662,7 @@ def test_half_a_thousandth_in_one_array_is_found_in_a_bound_over_784_pixels(monk
 
 
 def test_the_error_returned_is_that_of_the_gradient_and_not_of_rounding():
-    """An offset of 1e6 leaves a slope of 1 four digits; the verdict forgives it, the score tells."""
+    """Beside 1e6 a slope of 1 keeps four digits: the verdict forgives what the score tells."""
 
     def f(x):
         return x.sum() + 1e6
