@@ -138,12 +138,15 @@ def test_bound_is_its_definition_in_plain_loops(activation, likelihood, L, beta)
 @every_activation
 def test_whole_gradient_is_central_differences(activation, likelihood, L, beta):
     vae = make_vae(likelihood, activation, D=3, decoder_hidden=(2, 3))
+    if activation == "sigmoid":  # its slope is ¼ at most: gradients not far above rounding
+        for layer in (*vae.params.encoder, *vae.params.decoder):
+            layer.W[:] *= 2
     x, noise = make_batch(vae, B=2, L=L)
     errors = npvae.check_model_gradient(
         vae, x, noise, beta=beta, rng=np.random.default_rng(2), tolerance=1e-7
     )
     assert errors.keys() == vae.params.arrays().keys()
-    assert max(errors.values()) < 1e-6  # more than 1e-7 is rounding, through sigmoids at beta 0
+    assert max(errors.values()) < 1e-7
 
 
 # Laws of rows, samples and roads.
