@@ -48,6 +48,8 @@ def matrix(name, value, *, columns, letters, dtype) -> np.ndarray:
     letters names the shape in errors, such as "(N, D)".
     Raises TypeError if the entries are not real numbers, ValueError otherwise.
     """
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries; expected none")
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} holds {array.dtype} entries; expected real numbers")

@@ -147,7 +147,7 @@ def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binariz
             visited.append(per_row(trace))
         seconds = time.perf_counter() - start
         summary = summarize(*map(np.concatenate, zip(*visited, strict=True)))
-        if summary.active_units == 0 and not collapsed:
+        if summary.active_units == 0 and len(x) > 1 and not collapsed:
             collapsed = True
             _warn_of_collapse(epoch, weight)
         yield Epoch(
@@ -193,8 +193,8 @@ def descend(vae, optimizer, x, noise, beta):
 
 
 def _update(optimizer, params, grads, largest):
-    # A step this large may overflow, and then there must be a way back. A smaller one adds to
-    # a parameter what it can add a million times more before the bound overflows first.
+    # A step this large may overflow a parameter, and then there must be a way back. Smaller
+    # ones cannot: they would need 1e32 of them, and the bound overflows long before.
     before = None
     if optimizer.learning_rate * max(1, largest) > LARGE_STEP:
         before = {name: w.copy() for name, w in params.items()}

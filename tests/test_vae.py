@@ -204,6 +204,7 @@ NAN_ROW[1, 3] = np.nan
         (np.zeros((10, 7)), ValueError, r"x has shape \(10, 7\); expected \(N, D\) with D = 8"),
         (np.zeros(8), ValueError, r"x has shape \(8,\); expected \(N, D\) with D = 8"),
         (np.zeros((0, 8)), ValueError, "x has no rows"),
+        (np.ma.masked_equal(np.eye(8), 1), ValueError, "x has masked entries; expected none"),
         (NAN_ROW, ValueError, r"x\[1, 3\] is nan; expected finite float32 numbers"),
         (np.full((2, 8), 1e300), ValueError, r"x\[0, 0\] is inf; expected finite float32"),
         (np.full((2, 8), 255), ValueError, r"x spans \[255, 255\].*divide 8-bit pixels by 255"),
