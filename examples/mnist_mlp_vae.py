@@ -165,9 +165,11 @@ def draw(args, vae, epochs, evaluation, x, labels, rng):
         "prior_samples": lambda: plots.prior_samples(vae, rng=rng),
         "traversals": lambda: plots.traversals(vae, x),
         "kl_per_dimension": lambda: plots.kl_per_dimension(evaluation),
-        "latent_scatter": lambda: plots.latent_scatter(vae, x, labels),
-        "manifold": lambda: plots.manifold(vae),
     }
+    if args.latent > 1:
+        figures["latent_scatter"] = lambda: plots.latent_scatter(vae, x, labels)
+    if args.latent == 2:
+        figures["manifold"] = lambda: plots.manifold(vae)
     for title, figure in figures.items():
         try:
             figure().savefig(args.out / f"{title}.png")

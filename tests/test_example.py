@@ -74,6 +74,7 @@ def test_its_metrics_are_those_it_prints(data_dir, tmp_path):
     assert test["elbo"] == pytest.approx(test["reconstruction"] - test["kl"])
     assert sum(test["kl_per_dimension"]) == pytest.approx(test["kl"])
     assert 0 <= test["active_units"] <= 3
+    assert "no manifold" not in done.stdout
     assert {path.name for path in tmp_path.glob("*.png")} == PICTURES
 
 
