@@ -62,7 +62,7 @@ def matrix(name, value, *, columns, letters, dtype) -> np.ndarray:
         raise ValueError(f"{name} has no rows; expected {letters} with at least one")
     with np.errstate(over="ignore"):  # told below, with the place
         array = np.ascontiguousarray(array, dtype=dtype)
-    if not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(
             f"{name}[{row}, {column}] is {array[row, column]}; expected finite {dtype} numbers"

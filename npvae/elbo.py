@@ -65,13 +65,13 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, beta: float = 1.0) -> Trace
     activation = ACTIVATIONS[vae.activation]
 
     encoder_hidden, heads = stack(x, vae.params.encoder, activation)
-    mu, logvar = np.split(heads, 2, axis=-1)
+    mu, logvar = heads[:, :Z], heads[:, Z:]
     kl = gaussian_kl(mu, logvar)
     z = reparameterize(mu, logvar, noise)
     decoder_hidden, output = stack(z.reshape(L * B, Z), vae.params.decoder, activation)
     decoder_output = output.reshape(L, B, -1)
     log_px_z = vae.likelihood.log_prob(x, decoder_output)
-    bound = log_px_z.mean(axis=0) - beta * kl
+    bound = log_px_z.sum(axis=0) / L - beta * kl
 
     return Trace(
         encoder_hidden, mu, logvar, z, decoder_hidden, decoder_output, log_px_z, kl, beta, bound
@@ -92,7 +92,7 @@ def elbo_backward(
     activation = ACTIVATIONS[vae.activation]
     encoder, decoder = vae.params
 
-    # bound = log_px_z.mean(axis=0) - beta * kl
+    # bound = log_px_z.sum(axis=0) / L - beta * kl
     dlog_px_z = np.broadcast_to(dbound / L, (L, B))
     dkl = -trace.beta * dbound
 
@@ -115,7 +115,7 @@ def elbo_backward(
     # kl = gaussian_kl(mu, logvar): the second road
     dmu_kl, dlogvar_kl = gaussian_kl_backward(dkl, trace.mu, trace.logvar)
 
-    # mu, logvar = np.split(heads, 2, axis=-1): both roads meet
+    # mu, logvar = heads[:, :Z], heads[:, Z:]: both roads meet
     dheads = np.concatenate([dmu_z + dmu_kl, dlogvar_z + dlogvar_kl], axis=-1)
 
     # encoder_hidden, heads = stack(x, encoder)

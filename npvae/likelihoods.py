@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 from scipy.special import entr, logit
 
 from . import kernels
@@ -76,13 +76,26 @@ class Bernoulli:
         """
         return logit(np.clip(x_mean, 0.001, 0.999))
 
-    def check_support(self, name: str, x: np.ndarray) -> None:
-        """Raise ValueError unless every entry of x lies in [0, 1]."""
+    def check_support(self, name: str, x: np.ndarray) -> int:
+        """The number in x that stands for 1: 255 in uint8, which holds grey levels, else 1.
+
+        Raises ValueError unless every entry then lies in [0, 1], and if the largest of uint8 x
+        is 1: binary, or levels almost black?
+        """
+        if x.dtype == np.uint8:
+            if x.max() == 1:
+                raise ValueError(
+                    f"{name} is uint8 and its largest entry is 1: zeros and ones, or 8-bit grey "
+                    f"levels almost black? Pass {name}.astype(np.float32) for zeros and ones, "
+                    f"{name} / 255 for grey levels"
+                )
+            return 255
         if not (x.min() >= 0 and x.max() <= 1):  # so said, NaN is refused too
             raise ValueError(
                 f"{name} spans [{x.min():g}, {x.max():g}]; a Bernoulli likelihood expects values "
                 "in [0, 1] (divide 8-bit pixels by 255)"
             )
+        return 1
 
 
 @dataclass(frozen=True)
@@ -138,8 +151,9 @@ class Gaussian:
         """The b with mean(b) = x_mean, here x_mean itself.      [likelihoods.7]"""
         return x_mean
 
-    def check_support(self, name: str, x: np.ndarray) -> None:
-        """Any finite x has a density."""
+    def check_support(self, name: str, x: np.ndarray) -> int:
+        """1, which stands for itself: any finite x has a density, as it stands."""
+        return 1
 
 
 @dataclass(frozen=True)
@@ -216,8 +230,9 @@ class HeteroscedasticGaussian:
         """
         return np.concatenate([x_mean, np.zeros_like(x_mean)])
 
-    def check_support(self, name: str, x: np.ndarray) -> None:
-        """Any finite x has a density."""
+    def check_support(self, name: str, x: np.ndarray) -> int:
+        """1, which stands for itself: any finite x has a density, as it stands."""
+        return 1
 
 
 LIKELIHOODS = {cls.__name__: cls for cls in (Bernoulli, Gaussian, HeteroscedasticGaussian)}
@@ -226,15 +241,30 @@ LIKELIHOODS = {cls.__name__: cls for cls in (Bernoulli, Gaussian, Heteroscedasti
 def binarize(x: ArrayLike, *, rng: np.random.Generator) -> np.ndarray:
     """Each entry becomes 1 with probability x, else 0: E[binary] = x.    [likelihoods.16]
 
-    x (…) in [0, 1] -> binary (…), of x's dtype if that is float32 or float64, else float32
+    x (…) in [0, 1], or uint8 grey levels in [0, 255], read as x / 255
+    -> binary (…), of x's dtype if that is float32 or float64, else float32
     log p is linear in x, so E[log_prob(binary, logits)] = log_prob(x, logits). [likelihoods.17]
-    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1] or is empty.
+    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1], is empty, or is
+    uint8 with 1 its largest entry.
     """
     check_rng(rng)
     x = np.asarray(x)
-    if x.dtype not in (np.float32, np.float64):
+    if x.dtype not in (np.uint8, np.float32, np.float64):
         x = x.astype(np.float32)
     if x.size == 0:
         raise ValueError(f"x has shape {x.shape}; expected at least one entry")
-    Bernoulli().check_support("x", x)
-    return (rng.random(x.shape, x.dtype) < x).astype(x.dtype)
+    unit = Bernoulli().check_support("x", x)
+    dtype = np.float32 if x.dtype == np.uint8 else x.dtype
+    one_row = x.reshape(1, -1), np.zeros(1, np.int64)
+    return binarize_rows(*one_row, unit, dtype, rng=rng).reshape(x.shape)
+
+
+def binarize_rows(
+    x: np.ndarray, rows: np.ndarray, unit: int, dtype: DTypeLike, *, rng: np.random.Generator
+) -> np.ndarray:
+    """Each entry of x[rows] becomes 1 with probability x / unit, else 0.    [likelihoods.16]
+
+    x (N, D), rows (B,) -> binary (B, D) of dtype
+    """
+    key = rng.integers(2**64, dtype=np.uint64)
+    return kernels.gather_binary(x, rows, unit, dtype, key)

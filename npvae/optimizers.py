@@ -58,9 +58,10 @@ class SGD:
 
         After t steps of one g, velocity = g (1 − momentumᵗ)/(1 − momentum).    [optimizers.3]
         """
-        for w, dw, velocity in self._state.beside(params, grads):
-            decay = _decay(self, w)
-            kernels.sgd_update(w, dw, velocity, self.learning_rate, self.momentum, decay)
+        params = list(params)
+        (velocity,) = self._state.beside(params)
+        decays = [_decay(self, w) for w in params]
+        kernels.sgd_update(params, grads, velocity, self.learning_rate, self.momentum, decays)
 
 
 class Adagrad:
@@ -84,9 +85,10 @@ class Adagrad:
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
-        for w, dw, g2_sum in self._state.beside(params, grads):
-            decay = _decay(self, w)
-            kernels.adagrad_update(w, dw, g2_sum, self.learning_rate, self.epsilon, decay)
+        params = list(params)
+        (g2_sum,) = self._state.beside(params)
+        decays = [_decay(self, w) for w in params]
+        kernels.adagrad_update(params, grads, g2_sum, self.learning_rate, self.epsilon, decays)
 
 
 class Adam:
@@ -126,41 +128,44 @@ class Adam:
         |m̂|/√v̂ ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂)) if β₁² < β₂.          [optimizers.7]
         So no step is longer than 7.3 learning_rate with the default β₁ and β₂.
         """
-        arrays = self._state.beside(params, grads)
+        params = list(params)
+        m, v = self._state.beside(params)
         self.steps += 1
-        for w, dw, m, v in arrays:
-            kernels.adam_update(
-                *(w, dw, m, v),
-                *(self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon),
-                _decay(self, w),
-            )
+        kernels.adam_update(
+            *(params, grads, m, v),
+            *(self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon),
+            [_decay(self, w) for w in params],
+        )
 
 
 class _State:
-    """`count` arrays beside each parameter: zero at the first update, bound to it from then on."""
+    """`count` rows of numbers, one beside each number of the parameters.
+
+    Zero at the first update, bound to those parameters from then on.
+    """
 
     def __init__(self, count):
         self.count = count
         self.params = None
 
-    def beside(self, params, grads):
-        """-> [(w, dw, *arrays)], one for each parameter.
+    def beside(self, params):
+        """-> rows (count, N), the parameters' N numbers taken in a row.
 
         From arrays of zeros the first step of Adagrad, and of Adam, is
         −learning_rate·g/(|g| + ε), whatever the scale of g.            [optimizers.8]
         Raises ValueError if the parameters are not those of the first call.
         """
-        params = list(params)
         if self.params is None:
             self.params = params
-            self.arrays = [[np.zeros_like(w) for _ in range(self.count)] for w in params]
+            shape = self.count, sum(w.size for w in params)
+            self.rows = np.zeros(shape, np.result_type(np.float32, *params))
         if len(params) != len(self.params) or any(
             w is not bound for w, bound in zip(params, self.params, strict=True)
         ):
             raise ValueError(
                 "this optimizer holds the state of another model's parameters; make a new one"
             )
-        return [(w, dw, *arrays) for w, dw, arrays in zip(params, grads, self.arrays, strict=True)]
+        return self.rows
 
 
 def _decay(optimizer, w):

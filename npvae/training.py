@@ -1,5 +1,6 @@
 """Minibatches and the training loop."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from . import kernels
 from ._checks import check_number, check_positive_int, check_rng
 from .elbo import elbo, elbo_backward
 from .evaluation import Evaluation, evaluate, per_row, summarize
-from .likelihoods import Bernoulli
+from .likelihoods import Bernoulli, binarize_rows
 from .likelihoods import binarize as draw_binary
 from .optimizers import Optimizer
 from .vae import VAE
@@ -93,7 +94,9 @@ def train(
 ) -> Iterator[Epoch]:
     """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
 
-    x (N, D)        every row is visited exactly once an epoch, in a fresh order
+    x (N, D)        every row is visited exactly once an epoch, in a fresh order; uint8 x is
+                    kept as it is, and its levels become x / 255 a batch at a time, for a
+                    Bernoulli likelihood or to be binarised
     optimizer       such as npvae.Adam(1e-3); changes vae.params in place
     batch_size      B; the last batch of an epoch holds what is left
     samples         L draws of z a row
@@ -106,29 +109,29 @@ def train(
     during training. Warns GreyTargetsWarning where the bound is not one of log p(x), and once
     CollapseWarning after an epoch without an active unit.
     """
-    x = vae.check_data("x", x)
-    x_val = None if x_val is None else vae.check_data("x_val", x_val)
+    if not isinstance(binarize, bool):
+        raise TypeError(f"binarize is {binarize!r}; expected True or False")
+    reading, purpose = (Bernoulli(), ", to be binarised,") if binarize else (vae.likelihood, "")
+    x, unit = vae.check_rows(f"x{purpose}", x, reading)
+    if x_val is not None:
+        x_val, _ = vae.check_rows(f"x_val{purpose}", x_val, reading)
     check_positive_int("epochs", epochs)
     check_positive_int("batch_size", batch_size)
     check_positive_int("samples", samples)
     if not callable(beta):
         check_number("beta", beta, low=0, low_allowed=True)
-    if not isinstance(binarize, bool):
-        raise TypeError(f"binarize is {binarize!r}; expected True or False")
     if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
     check_rng(rng)
-    if binarize:
-        for name, targets in {"x": x, "x_val": x_val}.items():
-            if targets is not None:
-                Bernoulli().check_support(f"{name}, to be binarised,", targets)
-    elif isinstance(vae.likelihood, Bernoulli):
-        _warn_of_grey(vae, x)
+    if not binarize and isinstance(vae.likelihood, Bernoulli):
+        _warn_of_grey(vae, x, unit)
     rngs = rng.spawn(4)
-    return _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs)
+    return _epochs(
+        vae, x, unit, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs
+    )
 
 
-def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs):
+def _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs):
     order_rng, noise_rng, target_rng, evaluation_rng = rngs
     collapsed = False
     if x_val is not None and binarize:
@@ -138,7 +141,10 @@ def _epochs(vae, x, x_val, epochs, optimizer, batch_size, samples, beta, binariz
         weight = _beta_at(beta, epoch)
         visited = []
         for step, rows in enumerate(minibatches(len(x), batch_size, rng=order_rng), start=1):
-            batch = draw_binary(x[rows], rng=target_rng) if binarize else x[rows]
+            if binarize:
+                batch = binarize_rows(x, rows, unit, vae.dtype, rng=target_rng)
+            else:
+                batch = kernels.gather(x, rows, unit, vae.dtype)
             noise = noise_rng.standard_normal((samples, len(rows), vae.latent_dim), vae.dtype)
             try:
                 trace = descend(vae, optimizer, batch, noise, weight)
@@ -214,11 +220,10 @@ class _NonFinite(ArithmeticError):
 
 def _require_finite(quantities):
     """The largest magnitude among arrays, all finite."""
-    largest = {name: kernels.max_abs(array) for name, array in quantities.items()}
-    for name, magnitude in largest.items():
-        if not np.isfinite(magnitude):
-            raise _NonFinite(name)
-    return max(largest.values())
+    largest = kernels.max_abs(quantities.values())
+    if not math.isfinite(largest):
+        raise _NonFinite(next(name for name, a in quantities.items() if not np.isfinite(a).all()))
+    return largest
 
 
 def _beta_at(beta, epoch):
@@ -240,10 +245,11 @@ def _warn_of_collapse(epoch, beta):
     )
 
 
-def _warn_of_grey(vae, x):
-    grey = ((x > 0) & (x < 1)).mean()
+def _warn_of_grey(vae, x, unit):
+    parts = np.array_split(x, 1 + len(x) // ENTROPY_ROWS)
+    grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in parts) / x.size
     if grey > 0:
-        entropy = vae.likelihood.entropy(x[:: 1 + len(x) // ENTROPY_ROWS]).mean()
+        entropy = vae.likelihood.entropy(x[:: len(parts)] / unit).mean()
         warnings.warn(
             f"{100 * grey:.2g} % of the targets lie strictly between 0 and 1: the bound is then a "
             "cross-entropy, not a bound on log p(x) of a binary image, and about "

@@ -145,11 +145,23 @@ class VAE:
     def check_data(self, name: str, x: ArrayLike) -> np.ndarray:
         """x as a C-contiguous (N, D) array of the model's dtype.
 
-        Raises TypeError or ValueError if it is no finite (N, D) array in the support.
+        A Bernoulli likelihood reads uint8 x as 8-bit grey levels, x / 255.
+        Raises TypeError or ValueError if it is no finite (N, D) array in the support, or if
+        a Bernoulli likelihood is given uint8 x with 1 its largest entry.
         """
-        rows = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=self.dtype)
-        self.likelihood.check_support(name, rows)
-        return rows
+        rows, unit = self.check_rows(name, x, self.likelihood)
+        return rows if rows.dtype == self.dtype else np.divide(rows, unit, dtype=self.dtype)
+
+    def check_rows(self, name: str, x: ArrayLike, likelihood: Likelihood) -> tuple[np.ndarray, int]:
+        """x as it is kept, and the number in it that stands for 1 to the likelihood.
+
+        x (N, D) -> rows (N, D), C-contiguous, uint8 if x is and else of the model's dtype; unit
+        Raises as `check_data` does.
+        """
+        x = np.asanyarray(x)  # a masked array stays one, to be refused
+        dtype = x.dtype if x.dtype == np.uint8 else self.dtype
+        rows = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=dtype)
+        return rows, likelihood.check_support(name, rows)
 
     def _decoder_output(self, z):
         z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)

@@ -3,6 +3,7 @@
 import inspect
 import math
 import os
+import platform
 import subprocess
 import sys
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numba.core.errors import NumbaPerformanceWarning
 
-from npvae.kernels import compiled, elementwise, reference
+from benchmarks.exhaustive import DEFINITIONS, LIMIT, over_arrays, ulps, worst, worst_of_all
+from npvae.kernels import compiled, elementwise, products, reference
 from npvae.kernels.threads import over_chunks
 
 both_engines = pytest.mark.parametrize(
@@ -22,6 +25,7 @@ both_engines = pytest.mark.parametrize(
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 SLOPE = 0.01
+SMALLEST_KEY = 6099  # of Philox: one of its first 4096 random numbers is 0
 # What each activation is, its backward as a function of dy and y, and how much larger than the
 # result the terms are that the backward subtracts: 1 − y² is known to eps, not to eps·(1 − y²).
 ACTIVATIONS = {
@@ -46,10 +50,13 @@ def numbers(name, step=3):
     return {
         "leaky_relu": (SLOPE,),
         "leaky_relu_backward": (SLOPE,),
-        "sgd_update": (0.1, 0.9, 0.01),
-        "adagrad_update": (0.1, 1e-8, 0.01),
-        "adam_update": (step, 0.1, 0.9, 0.999, 1e-8, 0.01),
+        "sgd_update": (0.1, 0.9),
+        "adagrad_update": (0.1, 1e-8),
+        "adam_update": (step, 0.1, 0.9, 0.999, 1e-8),
     }.get(name, ())
+
+
+DECAYS = [0.01, 0.0, 0.3]  # of the three arrays that every update is tested on
 
 
 def calls(rng, dtype, L=2, B=24, D=1000):
@@ -63,21 +70,40 @@ def calls(rng, dtype, L=2, B=24, D=1000):
     yield "matmul", (normal(B, D), normal(D, 150))
     yield "matmul", (normal(B, D), normal(150, D).T)
     yield "affine", (normal(B, D), normal(D, 150), normal(150))
-    yield "max_abs", (normal(B, D),)
+    yield "max_abs", ([normal(B, D), normal(D), normal(3, D)],)
     yield "bernoulli_log_prob", (x, logits)
     yield "bernoulli_log_prob_backward", (normal(L, B), x, logits)
     for name, states in UPDATES.items():
-        yield name, (normal(B, D), normal(B, D), *abs(normal(states, B, D)), *numbers(name))
+        params, grads = ([normal(B, D), normal(D), normal(3, D)] for _ in range(2))
+        rows = abs(normal(states, (B + 4) * D))
+        yield name, (params, grads, *rows, *numbers(name), DECAYS)
 
 
 def run(engine, name, args):
-    """The kernel's result; for an update, the arrays it changed. Arguments are left alone."""
+    """The kernel's result; for an update, rows of all it changed. Arguments are left alone."""
     if name not in UPDATES:
         return getattr(engine, name)(*args)
-    w, dw, *rest = args
-    changed = [np.array(a, order="C") for a in (w, *rest[: UPDATES[name]])]
-    assert getattr(engine, name)(changed[0], dw, *changed[1:], *rest[UPDATES[name] :]) is None
-    return np.stack(changed)
+    params, grads, *rest = args
+    params = [np.array(w, order="C") for w in params]
+    rows = [np.array(a, order="C") for a in rest[: UPDATES[name]]]
+    assert getattr(engine, name)(params, grads, *rows, *rest[UPDATES[name] :]) is None
+    return np.stack([in_a_row(params), *rows])
+
+
+def in_a_row(arrays):
+    return np.concatenate([a.reshape(-1) for a in arrays])
+
+
+def flattened(args):
+    """The arguments, those in sequences one by one."""
+    return [a for arg in args for a in (arg if isinstance(arg, list) else [arg])]
+
+
+def with_argument(args, i, change):
+    """args, but the i-th of `flattened` is change of it."""
+    places = iter(range(len(flattened(args))))
+    one = lambda a: change(a) if next(places) == i else a  # noqa: E731
+    return [[one(a) for a in arg] if isinstance(arg, list) else one(arg) for arg in args]
 
 
 def assert_close(got, expected, error):
@@ -103,6 +129,7 @@ def rounding(dtype, exact):
 
 def test_the_engines_have_the_same_names_and_arguments():
     functions = dict(inspect.getmembers(reference, inspect.isfunction))
+    functions = {name: f for name, f in functions.items() if not name.startswith("_")}
     assert sorted(compiled.__all__) == sorted(functions)
     for name, function in functions.items():
         assert inspect.signature(getattr(compiled, name)) == inspect.signature(function)
@@ -136,6 +163,48 @@ def test_activations_hold_over_all_of_float32(engine, name):
     # A result beyond float32's largest number is inf in float32 too.
     exact = np.where(np.isinf(exact.astype(np.float32)), exact.astype(np.float32), exact)
     assert_close(got, exact, rounding(np.float32, exact))
+
+
+def test_ulps_are_counted_where_numbers_are_large_small_and_none():
+    inf, nan, least, largest = np.inf, np.nan, 2.0**-149, 2.0**128 - 2.0**104
+    cases = [
+        (1 + 2.0**-23, 1, 1),
+        (1, 1 - 2.0**-25, 0.5),  # below 1 an ulp is half as large
+        (1, 1 + 2.0**-24, 0.5),
+        (-1, 1, 2.0**24),
+        (3 * least, 2.5 * least, 0.5),
+        (0, 7 * least, 7),
+        (inf, 2.0**128, 0),
+        (inf, 1e300, 0),
+        (largest, 2.0**128 - 2.0**103, 0.5),
+        (largest, inf, inf),
+        (inf, 1, 2.0**151),
+        (inf, -inf, inf),
+        (inf, inf, 0),
+        (nan, nan, 0),
+        (nan, 1, inf),
+        (1, nan, inf),
+    ]
+    got, exact, expected = np.transpose(cases)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(ulps(got.astype(np.float32), exact), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_functions_of_float32_are_off_by_four_ulp_at_most(name):
+    """Every 257th of all bit patterns; `benchmarks/exhaustive.py` tries each."""
+    error, x = worst_of_all(name, step=257)
+    assert error <= LIMIT, x
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_functions_of_float64_are_off_by_four_ulp_at_most(name):
+    rng = np.random.default_rng(12)
+    bits = rng.integers(2**64, size=200_000, dtype=np.uint64).view(np.float64)
+    special = [0, -0.0, np.inf, -np.inf, np.nan]
+    x = np.concatenate([bits, *(rng.uniform(-s, s, 200_000) for s in (1, 30, 760)), special])
+    error, x = worst(name, over_arrays(name), x)
+    assert error <= LIMIT, x
 
 
 @both_engines
@@ -176,6 +245,27 @@ def test_products_are_the_triple_loop(engine, dtype):
         assert_close(engine.matmul(a, b), exact, product_error(a, b))
         assert_close(engine.matmul(a, b.T.copy().T), exact, product_error(a, b))
         assert_close(engine.affine(a, b, bias), exact + bias, product_error(a, b, bias))
+
+
+@both_dtypes
+@pytest.mark.parametrize(("m", "k", "n"), [(23, 300, 200), (100, 784, 130), (44, 60, 500)])
+def test_products_leave_out_zeros_and_change_no_bit(monkeypatch, dtype, m, k, n):
+    rng = np.random.default_rng(5)
+    a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
+    a[rng.random((m, k)) > 0.1] = 0
+    a[0, 1], a[m - 1, 2], a[m // 2, k - 1] = -0.0, np.nan, np.inf
+    looked = []
+    find = products._nonzero_terms
+    monkeypatch.setattr(
+        products, "_nonzero_terms", lambda *args: looked.append(find(*args)) or looked[-1]
+    )
+    for left in (a, np.asfortranarray(a)):
+        sparse = products.matmul(left, b)
+        with monkeypatch.context() as patch:
+            patch.setattr(products, "ZEROS_PAY", n + 1)
+            np.testing.assert_array_equal(sparse, products.matmul(left, b))
+    assert len(looked) == 2
+    assert all(np.any(counts[:-1] < k) for _, counts in looked)
 
 
 @both_engines
@@ -226,37 +316,98 @@ def textbook_sgd(w, dw, velocity, t, alpha, momentum, decay):
 def test_updates_are_the_textbooks(engine, dtype, name):
     """Ten steps on gradients of one sign, so that no sum of states cancels, nor one of steps."""
     rng = np.random.default_rng(5)
-    arrays = [rng.uniform(1, 2, 7).astype(dtype), *np.zeros((UPDATES[name], 7), dtype)]
-    start = arrays[0].astype(np.float64)
-    floats = [[float(a[i]) for a in arrays] for i in range(7)]
+    uniform = lambda low: [rng.uniform(low, low + 1, s).astype(dtype) for s in ((2, 2), 3, 1)]  # noqa: E731
+    params, rows = uniform(1), np.zeros((UPDATES[name], 8), dtype)
+    start = in_a_row(params).astype(np.float64)
+    decays = np.repeat(DECAYS, [4, 3, 1]).tolist()
+    floats = [[w, *[0.0] * UPDATES[name]] for w in start.tolist()]
     textbook = {"sgd": textbook_sgd, "adagrad": textbook_adagrad, "adam": textbook_adam}
+    one = textbook[name.removesuffix("_update")]
     for t in range(1, 11):
-        dw = rng.uniform(0.5, 1.5, 7).astype(dtype)
-        given = numbers(name, step=t)
-        getattr(engine, name)(arrays[0], dw, *arrays[1:], *given)
+        grads, given = uniform(0.5), numbers(name, step=t)
+        getattr(engine, name)(params, grads, *rows, *given, DECAYS)
         rest = given if name == "adam_update" else (t, *given)
-        one = textbook[name.removesuffix("_update")]
-        floats = [one(s[0], float(g), *s[1:], *rest) for s, g in zip(floats, dw, strict=True)]
+        floats = [
+            one(w, dw, *state, *rest, decay)
+            for (w, *state), dw, decay in zip(floats, in_a_row(grads).tolist(), decays, strict=True)
+        ]
     expected = np.transpose(floats)
     sizes = abs(expected)
     sizes[0] = start + abs(expected[0] - start)  # w, which may end near 0
-    for got, exact, size in zip(arrays, expected, sizes, strict=True):
-        assert got.dtype == dtype
-        assert_close(got, exact, 10 * np.finfo(dtype).eps * size)
+    assert all(w.dtype == dtype for w in params)
+    assert_close(np.stack([in_a_row(params), *rows]), expected, 10 * np.finfo(dtype).eps * sizes)
 
 
 @both_engines
 @both_dtypes
 def test_max_abs(engine, dtype):
-    a = np.random.default_rng(6).standard_normal((90, 300)).astype(dtype)
-    largest = engine.max_abs(a)
+    rng = np.random.default_rng(6)
+    arrays = [rng.standard_normal(shape).astype(dtype) for shape in ((90, 300), (0, 4), (70, 50))]
+    largest = engine.max_abs(arrays)
     assert isinstance(largest, float)
-    assert largest == max(abs(float(a_i)) for a_i in a.flat)
-    a[70, 3] = -np.inf
-    assert engine.max_abs(a) == np.inf
-    a[3, 70] = -np.nan
-    assert math.isnan(engine.max_abs(a))
-    assert engine.max_abs(a[:0]) == 0
+    assert largest == max(abs(float(a_i)) for a_i in in_a_row(arrays))
+    for a in (arrays[0], arrays[2]):
+        for i in (0, 1234, -1):
+            was, a.flat[i] = a.flat[i], -99
+            assert engine.max_abs(arrays) == 99
+            a.flat[i] = -np.inf
+            assert engine.max_abs(arrays) == np.inf
+            a.flat[i] = -np.nan
+            assert math.isnan(engine.max_abs(arrays))
+            a.flat[i] = was
+    assert engine.max_abs([a[:0] for a in arrays]) == 0
+    assert engine.max_abs([]) == 0
+
+
+def philox(key, shape):
+    """NumPy's own random numbers."""
+    return np.random.Generator(np.random.Philox(key=key)).random(shape, np.float32)
+
+
+@both_engines
+@both_dtypes
+def test_gather_is_its_definition(engine, dtype):
+    x = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    rows = np.array([63, 0, 5, 5])
+    got = engine.gather(x, rows, 255, dtype)
+    assert got.dtype == dtype
+    assert got.tolist() == [[float(dtype(int(v)) / dtype(255)) for v in x[n]] for n in rows]
+    np.testing.assert_array_equal(engine.gather(x, rows, 1, dtype), x[rows])
+    floats = np.random.default_rng(0).standard_normal((9, 3)).astype(dtype)
+    np.testing.assert_array_equal(engine.gather(floats, rows % 9, 1, dtype), floats[rows % 9])
+
+
+# Widths that are multiples of a block of random numbers, and widths that are none.
+@both_engines
+@pytest.mark.parametrize("D", [1, 3, 8, 13, 256, 785])
+@pytest.mark.parametrize("key", [0, 1, 2**63 + 7, 2**64 - 1])
+def test_gather_binary_is_philoxs(engine, D, key):
+    x = np.random.default_rng(D).integers(0, 256, (50, D)).astype(np.uint8)
+    rows = np.random.default_rng(1).permutation(50)[:40]
+    expected = philox(key, (40, D)) < x[rows] / np.float32(255)
+    got = engine.gather_binary(x, rows, 255, np.float32, key)
+    np.testing.assert_array_equal(got, expected)
+    assert got.dtype == np.float32
+
+
+@both_engines
+def test_draws_of_binary_numbers_are_as_frequent_as_they_should_be(engine):
+    rows = np.zeros(40_000, np.int64)
+    x = np.array([[0, 1, 64, 128, 254, 255]], np.uint8)
+    draws = engine.gather_binary(x, rows, 255, np.float32, 12)
+    chances = x[0] / 255
+    errors = np.sqrt(chances * (1 - chances) / len(rows))
+    assert np.all(abs(draws.mean(axis=0, dtype=np.float64) - chances) <= 4.5 * errors)
+
+
+@both_engines
+def test_the_smallest_random_number_whitens_no_black_pixel(engine):
+    at = np.flatnonzero(philox(SMALLEST_KEY, 4096) == 0)
+    assert at.size == 1
+    row = np.zeros(1, np.int64)
+    for level, expected in ((0, 0), (2**-24, 1)):
+        x = np.full((1, 4096), level, np.float32)
+        assert engine.gather_binary(x, row, 1, np.float32, SMALLEST_KEY)[0, at] == expected
 
 
 # ------------------------------------------------------------------------------------ the twins
@@ -291,7 +442,7 @@ def arrays(draw, dtype, *shape, special=True):
 
 def assert_twins(name, args, error):
     """The compiled kernel returns the reference's numbers, in new memory and the same dtype."""
-    before = [np.array(a) for a in args]
+    before = [np.array(a) for a in flattened(args)]
     with np.errstate(all="ignore"):
         expected = run(reference, name, args)
     got = run(compiled, name, args)
@@ -299,7 +450,7 @@ def assert_twins(name, args, error):
     assert got.flags.c_contiguous
     assert got.flags.writeable
     assert_close(got, expected, error)
-    for a, a_before in zip(args, before, strict=True):
+    for a, a_before in zip(flattened(args), before, strict=True):
         np.testing.assert_array_equal(a, a_before)
         assert not np.shares_memory(a, got)
 
@@ -350,13 +501,28 @@ def test_bernoulli_is_a_twin(data, dtype, L, B, D):
     assert_twins("bernoulli_log_prob_backward", (dlog_px_z, x, logits), slope_error)
 
 
+@given(st.data(), dtypes, st.booleans(), st.integers(1, 30), sides)
+def test_gathers_are_twins(data, dtype, grey, N, D):
+    rng = np.random.default_rng(N * D)
+    x = rng.integers(0, 256, (N, D)).astype(np.uint8) if grey else rng.random((N, D)).astype(dtype)
+    unit = 255 if grey else 1
+    x = LAYOUTS[data.draw(st.sampled_from(sorted(LAYOUTS)))](x)
+    rows = LAYOUTS[data.draw(st.sampled_from(sorted(LAYOUTS)))](rng.integers(0, N, (1, 20)))[0]
+    key = data.draw(st.integers(0, 2**64 - 1))
+    for name, args in (("gather", ()), ("gather_binary", (key,))):
+        args = x, rows, unit, dtype, *args
+        got = getattr(compiled, name)(*args)
+        assert got.dtype == dtype
+        assert got.tobytes() == getattr(reference, name)(*args).tobytes()
+
+
 @np.errstate(all="ignore")
-def update_sizes(name, w, dw, state, v=None):
+def update_sizes(name, decay, w, dw, state, v=None):
     """What is rounded on the way to w and to each state, coordinate by coordinate.
 
     dw and decay·w may cancel in g, and their roundings do not: G is g without its signs.
     """
-    *given, decay = numbers(name)
+    given = numbers(name)
     g, G = dw + decay * w, abs(dw) + decay * abs(w)
     if name == "sgd_update":
         rate, momentum = given
@@ -376,10 +542,15 @@ def update_sizes(name, w, dw, state, v=None):
 @given(st.data(), dtypes, sides, sides)
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates_are_twins(name, data, dtype, m, n):
-    w, dw = data.draw(arrays(dtype, m, n, special=False)), data.draw(arrays(dtype, m, n))
-    state = [abs(data.draw(arrays(dtype, m, n, special=False))) for _ in range(UPDATES[name])]
-    sizes = update_sizes(name, *(a.astype(np.float64) for a in (w, dw, *state)))
-    assert_twins(name, (w, dw, *state, *numbers(name)), 8 * np.finfo(dtype).eps * sizes)
+    shapes = data.draw(st.permutations([(m, n), (n,), (3, m)]))
+    params = [data.draw(arrays(dtype, *shape, special=False)) for shape in shapes]
+    grads = [data.draw(arrays(dtype, *shape)) for shape in shapes]
+    size = sum(w.size for w in params)
+    rows = [abs(data.draw(arrays(dtype, size, special=False))) for _ in range(UPDATES[name])]
+    decays = np.repeat(DECAYS, [w.size for w in params])
+    doubles = (a.astype(np.float64) for a in (in_a_row(params), in_a_row(grads), *rows))
+    error = 8 * np.finfo(dtype).eps * update_sizes(name, decays, *doubles)
+    assert_twins(name, (params, grads, *rows, *numbers(name), DECAYS), error)
 
 
 @both_dtypes
@@ -389,9 +560,14 @@ def test_empty_and_tiny_arrays(dtype):
         for name in (*FORWARDS, *BACKWARDS):
             args = (a,) * (1 + name.endswith("_backward")) + numbers(name)
             assert_twins(name, args, 4 * np.finfo(dtype).eps)
+    for shapes in (((), (0,), (0, 3)), ((3, 0), (1,), (1, 1, 1)), ((0,), (0, 2), (0,))):
+        params = [np.full(shape, 0.5, dtype) for shape in shapes]
         for name, states in UPDATES.items():
-            args = (a, a, *[a] * states, *numbers(name))
+            rows = [in_a_row(params)] * states
+            args = (params, params, *rows, *numbers(name), DECAYS)
             assert_twins(name, args, 10 * np.finfo(dtype).eps)
+            for engine in (reference, compiled):
+                getattr(engine, name)([], [], *[np.zeros(0, dtype)] * states, *numbers(name), [])
     for m, k, n in ((0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0), (1, 200, 0), (0, 200, 1)):
         a, b, bias = (np.ones(shape, dtype) for shape in ((m, k), (k, n), (n,)))
         assert_twins("matmul", (a, b), 0)
@@ -422,6 +598,41 @@ def test_any_number_of_threads_gives_the_same_bits(dtype):
         numba.set_num_threads(threads)
 
 
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="numba has one thread here")
+@pytest.mark.parametrize("D", [784, 785, 100_003])
+def test_gathers_are_the_same_for_any_number_of_threads(D):
+    rng = np.random.default_rng(11)
+    x, rows = rng.integers(0, 256, (30, D)).astype(np.uint8), rng.permutation(30)
+    for name, args in (("gather", ()), ("gather_binary", (2**64 - 1,))):
+        args = x, rows, 255, np.float32, *args
+        bits = [getattr(reference, name)(*args).tobytes()]
+        threads = numba.get_num_threads()
+        try:
+            for count in (1, 2):
+                numba.set_num_threads(count)
+                bits.append(getattr(compiled, name)(*args).tobytes())
+        finally:
+            numba.set_num_threads(threads)
+        assert bits == [bits[0]] * 3
+
+
+def test_gathers_refuse_what_would_be_read_out_of_bounds():
+    x, rows = np.zeros((3, 5), np.uint8), np.arange(3)
+    for bad in (rows + 1, rows - 1):
+        with pytest.raises(IndexError, match=r"rows span \[.*\]; expected 0 to 2"):
+            compiled.gather(x, bad, 255, np.float32)
+    for bad_x, bad_rows in ((x[0], rows), (x, rows[:, None])):
+        with pytest.raises(ValueError, match=r"expected \(N, D\), \(B,\)"):
+            compiled.gather(bad_x, bad_rows, 255, np.float32)
+    for bad_x, dtype in ((x.astype(np.int64), np.float32), (x, np.float16)):
+        with pytest.raises(TypeError, match="expected uint8, float32 or float64"):
+            compiled.gather(bad_x, rows, 255, dtype)
+    for shape, n in (((3, 0), 2), ((3, 5), 0), ((0, 5), 0)):
+        empty = np.zeros(shape, np.uint8), np.zeros(n, np.int64), 255, np.float32
+        assert compiled.gather(*empty).shape == (n, shape[1])
+        assert compiled.gather_binary(*empty, 0).shape == (n, shape[1])
+
+
 @both_dtypes
 def test_every_layout_runs_the_one_compilation(dtype):
     a = np.random.default_rng(8).standard_normal((30, 40)).astype(dtype)
@@ -435,38 +646,47 @@ def test_every_layout_runs_the_one_compilation(dtype):
 def test_mixed_and_other_dtypes_are_refused():
     rng = np.random.default_rng(9)
     for name, args in calls(rng, np.float32, B=3, D=4):
-        arrays = [i for i, a in enumerate(args) if isinstance(a, np.ndarray)]
+        arrays = [i for i, a in enumerate(flattened(args)) if isinstance(a, np.ndarray)]
         for i in arrays[1:]:
-            mixed = [a.astype(np.float64) if i == j else a for j, a in enumerate(args)]
+            mixed = with_argument(args, i, lambda a: a.astype(np.float64))
             with pytest.raises(TypeError, match="float32 and float64; expected all float32 or all"):
                 getattr(compiled, name)(*mixed)
-        whole = [a.astype(np.int64) if j in arrays else a for j, a in enumerate(args)]
+        for i in arrays:
+            args = with_argument(args, i, lambda a: a.astype(np.int64))
         with pytest.raises(TypeError, match="arrays are int64; expected"):
-            getattr(compiled, name)(*whole)
+            getattr(compiled, name)(*args)
 
 
 def test_shapes_that_do_not_fit_are_refused():
     """A loop that trusted them would read, or write, another array's memory."""
     rng = np.random.default_rng(10)
     for name, args in calls(rng, np.float32, B=3, D=4):
-        arrays = [i for i, a in enumerate(args) if isinstance(a, np.ndarray)]
+        if name == "max_abs":  # of any shapes
+            continue
+        arrays = [i for i, a in enumerate(flattened(args)) if isinstance(a, np.ndarray)]
         for i in arrays if len(arrays) > 1 else []:
             # A product's second factor may have any number of columns.
             second = name in ("matmul", "affine") and i == 1
-            short = args[i][:-1] if second else args[i][..., :-1]
+            short = with_argument(args, i, lambda a: a[:-1] if second else a[..., :-1])  # noqa: B023
             with pytest.raises(ValueError, match="expected"):
-                run(compiled, name, [*args[:i], short, *args[i + 1 :]])
+                getattr(compiled, name)(*short)
+        for i, arg in enumerate(args):
+            if isinstance(arg, list):
+                with pytest.raises(ValueError, match="expected"):
+                    getattr(compiled, name)(*args[:i], arg[:-1], *args[i + 1 :])
 
 
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates_refuse_what_they_cannot_change_in_place(name):
     states = UPDATES[name]
-    for change in ("transposed", "a slice of columns", "read-only"):
-        for i in (0, *range(2, 2 + states)):
-            arrays = [np.ones((4, 5), np.float32) for _ in range(2 + states)]
+    for i in (0, *range(2, 2 + states)):
+        for change in ("every other number", "backwards", "read-only"):
+            arrays = [np.ones((4, 5), np.float32) for _ in range(2)]
+            arrays += [np.ones(20, np.float32) for _ in range(states)]
             arrays[i] = LAYOUTS[change](arrays[i])
+            w, dw, *rows = arrays
             with pytest.raises(ValueError, match="cannot be updated in place; expected C-contig"):
-                getattr(compiled, name)(*arrays, *numbers(name))
+                getattr(compiled, name)([w], [dw], *rows, *numbers(name), [0.1])
             assert all(np.all(a == 1) for a in arrays)
 
 
@@ -477,19 +697,72 @@ def in_new_process(code, **environment):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def test_a_second_process_compiles_nothing(tmp_path):
     code = (
         "import numpy as np\n"
-        "from npvae.kernels import elementwise, threads\n"
-        "elementwise.relu(np.ones(3, np.float32))\n"
-        "print(sum(threads.over_chunks(elementwise._relu).stats.cache_misses.values()))"
+        "from npvae.kernels import elementwise, threads, updates\n"
+        "a = np.ones(3, np.float32)\n"
+        "elementwise.relu(a)\n"
+        "updates.sgd_update([a, a], [a, a], np.zeros(6, np.float32), 0.1, 0.9, [0, 0])\n"
+        "loops = elementwise._relu, updates._over_arrays(updates._sgd, 3)\n"
+        "print([sum(threads.over_chunks(loop).stats.cache_misses.values()) for loop in loops])"
     )
     misses = [in_new_process(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
-    assert misses == ["1\n", "0\n"]
+    assert misses == ["[1, 1]\n", "[0, 0]\n"]
+
+
+# What numba is told of the CPU, and how to see that it listened.
+CPUS = {
+    "with AVX2 and no AVX-512": (
+        {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"},
+        "vectors.simd() == (16, 32)",
+    ),
+    "with SSE2 alone": (
+        {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""},
+        "vectors.simd() == (16, 16)",
+    ),
+    "with one thread": ({"NUMBA_NUM_THREADS": "1"}, "numba.config.NUMBA_NUM_THREADS == 1"),
+}
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86's CPUs")
+@pytest.mark.parametrize("cpu", CPUS)
+def test_every_kernel_is_its_definition_on_a_cpu(cpu, tmp_path):
+    """Compiled anew: a warning that an older compilation gave, and nobody saw, fails here."""
+    environment, condition = CPUS[cpu]
+    code = (
+        "import numba, pytest, sys\n"
+        "from npvae.kernels import vectors\n"
+        f"assert {condition}\n"
+        "options = ['-q', '-p', 'no:cacheprovider', '-k', 'compiled and float32']\n"
+        f"sys.exit(pytest.main([*options, {__file__!r}]))"
+    )
+    if "NUMBA_CPU_NAME" in environment:
+        environment = environment | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    assert " passed" in in_new_process(code, **environment)
+
+
+# prange cannot be left early: numba makes it a range, and warns.
+SERIAL = """
+import numba, numpy
+@numba.njit(parallel=True)
+def first_above(a, limit):
+    for i in numba.prange(a.size):
+        if a[i] > limit:
+            return i
+first_above(numpy.ones(3), 0)
+"""
+
+
+def test_a_loop_that_silently_runs_serially_fails_the_tests():
+    with pytest.raises(NumbaPerformanceWarning, match="will not be executed in parallel"):
+        exec(SERIAL, {})
+    with pytest.raises(AssertionError, match="NumbaPerformanceWarning"):
+        in_new_process(SERIAL)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a page that may not be read")
@@ -508,6 +781,9 @@ def test_products_read_nothing_past_their_arguments():
         "    b = np.frombuffer(memory, a.dtype, a.size, size - a.nbytes).reshape(a.shape)\n"
         "    b[...] = a\n"
         "    return b\n"
+        "zero = np.zeros((13, 150), np.float32)\n"
+        "for left in (guarded(zero), guarded(zero.T).T):\n"
+        "    assert not products.matmul(left, guarded(np.ones((150, 140), np.float32))).any()\n"
         "for m, k, n in ((1, 1, 1), (7, 131, 5), (13, 20, 67), (6, 150, 64), (5, 128, 300)):\n"
         "    a, b = np.ones((m, k), np.float32), np.ones((k, n), np.float32)\n"
         "    for left in (guarded(a), guarded(a.T).T):\n"

@@ -316,12 +316,28 @@ def test_binarize_draws_ones_with_probability_x(dtype):
     assert_close_to(x[1:-1], draws[:, 1:-1].astype(np.float64))
 
 
-def test_a_black_pixel_stays_black_at_the_smallest_draw():
-    class Smallest(np.random.Generator):
-        def random(self, size, dtype):
-            return np.zeros(size, dtype)
+@pytest.mark.equation("likelihoods.16")
+def test_grey_levels_are_binarised_like_the_grey_values_they_are():
+    levels = np.tile(np.arange(256, dtype=np.uint8), (500, 2))
+    binary = binarize(levels, rng=np.random.default_rng(7))
+    assert binary.dtype == np.float32
+    grey = levels / np.float32(255)
+    np.testing.assert_array_equal(binary, binarize(grey, rng=np.random.default_rng(7)))
+    chances = np.arange(1, 255) / 255
+    assert_close_to(chances, binary.reshape(1000, 256)[:, 1:-1].astype(np.float64))
+    with pytest.raises(ValueError, match="x is uint8 and its largest entry is 1"):
+        binarize(np.eye(4, dtype=np.uint8), rng=np.random.default_rng(0))
 
-    assert binarize(np.zeros((1, 1)), rng=Smallest(np.random.PCG64())) == 0
+
+def test_any_shape_is_binarised():
+    x = np.random.default_rng(0).random((6, 5, 4))
+    for strided in (x, x[::2, 1:, ::-1], x.T, x[0, 0], x[0, 0, 0]):
+        binary = binarize(strided, rng=np.random.default_rng(1))
+        assert binary.shape == strided.shape
+        copy = binarize(strided.copy(), rng=np.random.default_rng(1))
+        np.testing.assert_array_equal(binary, copy)
+    two = [binarize(x, rng=np.random.default_rng(seed)) for seed in (1, 2)]
+    assert not np.array_equal(*two)
 
 
 @pytest.mark.equation("likelihoods.17")
@@ -339,7 +355,7 @@ def test_log_prob_of_grey_targets_is_the_mean_over_their_binarisations():
 # Bad input
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float16, np.int64])
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.float16, np.int64])
 def test_what_is_no_float_is_binarised_as_float32(dtype):
     x = np.eye(4, dtype=dtype)
     binary = npvae.binarize(x, rng=np.random.default_rng(0))

@@ -204,6 +204,16 @@ def test_pixels_span_the_unit_interval(tmp_path):
     np.testing.assert_array_equal(train[0], (np.arange(256) / 255).astype(np.float32))
 
 
+def test_levels_are_kept_as_the_files_hold_them(tmp_path):
+    arrays = small_mnist()
+    data = load_mnist(write(tmp_path, arrays), dtype=np.uint8)
+    assert data.train.dtype == data.test.dtype == np.uint8
+    np.testing.assert_array_equal(data.train, arrays[NAMES[0]].reshape(5, -1))
+    np.testing.assert_array_equal(data.test, arrays[NAMES[2]].reshape(4, -1))
+    with pytest.raises(ValueError, match="dtype is float64; expected float32 or uint8"):
+        load_mnist(tmp_path, dtype=np.float64)
+
+
 def test_the_argument_comes_before_the_environment(tmp_path, monkeypatch):
     arrays, others = small_mnist(), {name: a + 1 for name, a in small_mnist().items()}
     here, there = write(tmp_path / "here", arrays), write(tmp_path / "there", others)

@@ -173,6 +173,44 @@ def test_every_row_gets_as_many_draws_as_asked(steps, samples):
     assert len(np.unique(draws, axis=0)) == 25 * samples
 
 
+def levels(rows, seed=0):
+    """Grey levels of every kind: black, white and between."""
+    return np.random.default_rng(seed).choice([0, 0, 1, 77, 254, 255], (rows, 12)).astype(np.uint8)
+
+
+@collapse_is_not_the_matter
+@pytest.mark.filterwarnings("ignore::npvae.GreyTargetsWarning")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("binarize", [False, True])
+def test_grey_levels_train_as_the_grey_values_they_are(dtype, binarize):
+    x, x_val = levels(70), levels(30, seed=1)
+    results = []
+    for kept in (lambda x: x, lambda x: x / dtype(255)):
+        vae = make(dtype=dtype)
+        choices = {"binarize": binarize, "batch_size": 20, "x_val": kept(x_val)}
+        epochs = run(vae, kept(x), **choices)
+        results.append((bits(vae), [epoch.validation.elbo for epoch in epochs]))
+    assert results[0] == results[1]
+
+
+@collapse_is_not_the_matter
+def test_grey_levels_are_a_gaussians_numbers_unless_binarised(steps):
+    x = levels(40)
+    run(make(npvae.Gaussian(100.0)), x, epochs=1, batch_size=40)
+    np.testing.assert_array_equal(np.sort(steps[0].x, axis=0), np.sort(x, axis=0))
+    run(make(npvae.Gaussian(1.0)), x, epochs=1, batch_size=40, binarize=True, x_val=x)
+    assert set(np.unique(steps[1].x)) == {0, 1}
+
+
+@collapse_is_not_the_matter
+def test_data_that_may_not_be_written_are_trained_on():
+    x = levels(40)
+    x.flags.writeable = False
+    run(make(), x, epochs=1, binarize=True)
+    with pytest.warns(npvae.GreyTargetsWarning):
+        run(make(), x, epochs=1)
+
+
 def test_validation_is_of_x_val():
     vae, x = make(), patterns(50)
     epochs = run(vae, x, epochs=10, batch_size=10, x_val=1 - x[:20])
@@ -395,6 +433,19 @@ def test_grey_targets_are_told_once_with_their_entropy():
 
 
 @collapse_is_not_the_matter
+def test_grey_levels_are_told_too():
+    half = np.tile(np.array([0, 255, 51], np.uint8), (40, 4))
+    entropy = -4 * (0.2 * np.log(0.2) + 0.8 * np.log(0.8))
+    expected = rf"33 % of the targets .*about {entropy:.1f} nats a row"
+    with pytest.warns(npvae.GreyTargetsWarning, match=expected):
+        run(make(), half, epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", npvae.GreyTargetsWarning)
+        run(make(), half // 255 * 255, epochs=1)
+        run(make(npvae.Gaussian(0.5)), half, epochs=1)
+
+
+@collapse_is_not_the_matter
 def test_no_word_of_grey_where_there_is_none():
     x = np.full((40, 12), 0.3, np.float32)
     with warnings.catch_warnings():
@@ -430,6 +481,8 @@ def test_collapse_is_told_once_where_it_is_seen():
         ({"x": np.zeros((10, 7))}, ValueError, r"x has shape \(10, 7\); expected \(N, D\)"),
         ({"x": np.zeros((0, 12))}, ValueError, "x has no rows"),
         ({"x": np.full((4, 12), 7)}, ValueError, r"x spans \[7, 7\]"),
+        ({"x": np.eye(12, dtype=np.uint8)}, ValueError, "x is uint8 and its largest entry is 1"),
+        ({"x_val": np.eye(12, dtype=np.uint8)}, ValueError, "x_val is uint8 and its largest"),
         ({"x_val": np.zeros((10, 7))}, ValueError, "x_val has shape"),
         ({"x_val": np.full((4, 12), np.nan)}, ValueError, r"x_val\[0, 0\] is nan"),
     ],

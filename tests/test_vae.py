@@ -141,10 +141,44 @@ def test_data_of_other_kinds_are_converted():
     vae = make()
     x = np.random.default_rng(0).integers(0, 2, (4, 8))
     expected = vae.encode(x.astype(np.float32))[0]
-    for same in (x, x.astype(bool), x.astype(np.uint8), x.tolist(), x.astype(np.float64)):
+    for same in (x, x.astype(bool), (255 * x).astype(np.uint8), x.tolist(), x.astype(np.float64)):
         np.testing.assert_array_equal(vae.encode(same)[0], expected)
     np.testing.assert_array_equal(vae.encode(np.asfortranarray(x))[0], expected)
     np.testing.assert_array_equal(vae.encode(np.repeat(x, 2, axis=0)[::2])[0], expected)
+
+
+LEVELS = np.arange(256, dtype=np.uint8).reshape(32, 8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_bernoulli_model_reads_uint8_as_grey_levels(dtype):
+    read = make(dtype=dtype).check_data("x", LEVELS)
+    assert read.dtype == dtype
+    np.testing.assert_array_equal(read, [[dtype(int(x)) / dtype(255) for x in n] for n in LEVELS])
+    expected = make().reconstruct(LEVELS / np.float32(255))
+    np.testing.assert_array_equal(make().reconstruct(LEVELS), expected)
+
+
+@pytest.mark.parametrize("likelihood", LIKELIHOODS[1:])
+def test_a_gaussian_model_reads_uint8_as_it_stands(likelihood):
+    np.testing.assert_array_equal(make(likelihood).check_data("x", LEVELS), LEVELS.astype(float))
+    assert make(likelihood).check_data("x", LEVELS % 2).max() == 1
+
+
+def test_uint8_of_zeros_and_ones_might_be_levels():
+    with pytest.raises(ValueError, match=r"x is uint8 and its largest entry is 1: .*float32\)"):
+        make().encode(LEVELS % 2)
+    assert np.all(make().check_data("x", 0 * LEVELS) == 0)
+    assert np.all(make().check_data("x", LEVELS % 3) <= np.float32(2 / 255))
+
+
+def test_uint8_is_kept_and_not_copied():
+    rows, unit = make().check_rows("x", LEVELS, BERNOULLI)
+    assert unit == 255
+    assert np.shares_memory(rows, LEVELS)
+    masked = np.ma.masked_equal(LEVELS, 7)
+    with pytest.raises(ValueError, match="x has masked entries"):
+        make().encode(masked)
 
 
 def test_what_is_returned_is_not_tied_to_the_model():

@@ -7,6 +7,7 @@ from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .idx import read_idx
 
@@ -28,25 +29,33 @@ STALL = 15  # seconds without a byte that end a download
 class Dataset(NamedTuple):
     """Images as rows, and what they show: N to train on, N' to test on."""
 
-    train: np.ndarray  # (N, D) float32 in [0, 1]
+    train: np.ndarray  # (N, D) float32 in [0, 1], or uint8 in [0, 255]
     train_labels: np.ndarray  # (N,) int64
-    test: np.ndarray  # (N', D) float32 in [0, 1]
+    test: np.ndarray  # (N', D) likewise
     test_labels: np.ndarray  # (N',) int64
 
 
-def load_mnist(data_dir: str | os.PathLike | None = None) -> Dataset:
+def load_mnist(
+    data_dir: str | os.PathLike | None = None, *, dtype: DTypeLike = np.float32
+) -> Dataset:
     """MNIST as a Dataset: N = 60,000, N' = 10,000, D = 28·28 = 784, white ink on black.
 
     Read from data_dir, else from the folder that NPVAE_DATA_DIR names, else from the cache,
     pooch.os_cache("npvae"), after a download if need be. A folder holds the four files under
     their published names, gzipped or plain; their contents are free: Fashion-MNIST, say, or
     images of another size, D = rows·columns.
+    dtype np.uint8 gives the grey levels as the files hold them, a quarter of the memory:
+    `train` and a Bernoulli likelihood read them as levels / 255.
     Raises FileNotFoundError if a folder was named and lacks a file, ValueError if a file is
-    damaged or does not fit the others, ConnectionError if no mirror gives a file.
+    damaged or does not fit the others, or dtype is neither, ConnectionError if no mirror gives
+    a file.
     """
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.uint8):
+        raise ValueError(f"dtype is {dtype}; expected float32 or uint8")
     paths = _locate(data_dir)
-    train, train_labels = _read_split(*paths[:2])
-    test, test_labels = _read_split(*paths[2:])
+    train, train_labels = _read_split(*paths[:2], dtype=dtype)
+    test, test_labels = _read_split(*paths[2:], dtype=dtype)
     if test.shape[1] != train.shape[1]:
         raise ValueError(
             f"{paths[2]} has images of {test.shape[1]} pixels; "
@@ -130,12 +139,13 @@ def _root_cause(error):
     return f"{type(error).__name__}: {error}"
 
 
-def _read_split(images_path, labels_path):
-    images = read_idx(images_path, ndim=3)
+def _read_split(images_path, labels_path, *, dtype):
+    levels = read_idx(images_path, ndim=3)
     labels = read_idx(labels_path, ndim=1)
-    if len(labels) != len(images):
+    if len(labels) != len(levels):
         raise ValueError(
             f"{labels_path} holds {len(labels)} labels; "
-            f"expected {len(images)}, one for each image of {images_path}"
+            f"expected {len(levels)}, one for each image of {images_path}"
         )
-    return images.reshape(len(images), -1) / np.float32(255), labels.astype(np.int64)
+    levels = levels.reshape(len(levels), -1)
+    return levels if dtype == np.uint8 else levels / np.float32(255), labels.astype(np.int64)

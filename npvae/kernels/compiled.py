@@ -6,6 +6,7 @@ matrix products from registers, `functions` writes exp and its relatives as poly
 loop is compiled at its first call for a dtype, and kept on disk.
 """
 
+from .batches import gather, gather_binary
 from .bernoulli import bernoulli_log_prob, bernoulli_log_prob_backward
 from .elementwise import (
     leaky_relu,
@@ -28,6 +29,8 @@ __all__ = [
     "affine",
     "bernoulli_log_prob",
     "bernoulli_log_prob_backward",
+    "gather",
+    "gather_binary",
     "leaky_relu",
     "leaky_relu_backward",
     "matmul",

@@ -55,7 +55,7 @@ def _power_of_two(n):
 
 @scalar
 def _split(x):
-    """n and e^r − 1 for x = n ln 2 + r, |r| ≤ ½ ln 2: Σ_k r^k / k! to k = 7."""
+    """n and e^r − 1 for x = n ln 2 + r, |r| ≤ ½ ln 2: Σ_k r^k / k! to k = 7.    [kernels.5]"""
     shifted = x * LOG2_E + TO_INTEGER
     n = shifted - TO_INTEGER
     r = (x - n * LN2_HIGH) - n * LN2_LOW
@@ -86,7 +86,7 @@ def _expm1_32(x):
 
 @scalar
 def _log1p32(x):
-    """log(1 + x) = 2 artanh(s) = 2 Σ_k s^(2k+1) / (2k + 1) for s = x / (2 + x), to k = 7."""
+    """log(1 + x) = 2 artanh(s) = 2 Σ_k s^(2k+1) / (2k + 1), s = x / (2 + x), k ≤ 7. [kernels.6]"""
     two_s = TWO * x / (TWO + x)  # not x / (2 + x), which would round a subnormal x
     q = HALF * two_s
     q = q * q

@@ -48,14 +48,24 @@ class _TileModel(models.PrimitiveModel):
         super().__init__(manager, tile, ir.ArrayType(vector, tile.rows * tile.columns))
 
 
-def outer_tile(number):
-    """The tile of `add_outer_product`; other registers hold a row of b and a number of a."""
-    return Tile(6, simd()[0] // 8, number)
+# Five rows divide the usual batches; with as many columns as registers allow, there is one for each
+# accumulator, for a row of b, and for a number of a.
+ROWS = 5
+
+
+def wide_tile(number):
+    """The tile of `add_outer_product`: for r + c loads, r c multiply-adds.    [kernels.2]"""
+    return Tile(ROWS, simd()[0] // 8, number)
+
+
+def narrow_tile(number):
+    """As many registers in one column, for what wide tiles leave over at the right."""
+    return Tile(ROWS * simd()[0] // 8, 1, number)
 
 
 def dot_tile(number):
     """The tile of `add_products`; each vector holds the pieces of one sum."""
-    return Tile(4, simd()[0] // 8, number)
+    return Tile(3, simd()[0] // 4, number)
 
 
 class _Writer:
@@ -91,18 +101,19 @@ class _Writer:
         callee = cgutils.get_or_insert_function(self.builder.module, signature, function)
         return self.builder.call(callee, args, **flags)
 
-    def splat(self, value):
+    def splat(self, value, lanes=None):
         """The value in every lane."""
-        kind = ir.VectorType(value.type, self.tile.lanes)
+        lanes = lanes or self.tile.lanes
+        kind = ir.VectorType(value.type, lanes)
         one = self.builder.insert_element(ir.Constant(kind, ir.Undefined), value, INT32(0))
-        lane_0 = ir.Constant(ir.VectorType(INT32, self.tile.lanes), None)
+        lane_0 = ir.Constant(ir.VectorType(INT32, lanes), None)
         return self.builder.shuffle_vector(one, one, lane_0)
 
-    def below(self, count, first=0):
+    def below(self, count, first=0, lanes=None):
         """Lane by lane, whether first + lane < count."""
-        lanes = [*range(first, first + self.tile.lanes)]
-        lanes = ir.Constant(ir.VectorType(INT64, self.tile.lanes), lanes)
-        return self.builder.icmp_signed("<", lanes, self.splat(count))
+        lanes = lanes or self.tile.lanes
+        numbers = ir.Constant(ir.VectorType(INT64, lanes), [*range(first, first + lanes)])
+        return self.builder.icmp_signed("<", numbers, self.splat(count, lanes))
 
     def index(self, at, row, step, rows=None):
         """at + row·step, or that of the last row if there are fewer."""
@@ -118,7 +129,7 @@ class _Writer:
 
     def load(self, array, index, mask=None):
         """array[index : index + lanes], zero where the mask is false."""
-        address = self._vector_address(array, index)
+        address = self._vector_address(array, index, self.vector)
         if mask is None:
             return self.builder.load(address, align=self.bytes)
         args = address, INT32(self.bytes), mask, self.zeros
@@ -126,16 +137,15 @@ class _Writer:
 
     def store(self, vector, array, index, mask=None):
         """array[index : index + lanes] = vector, where the mask is true."""
-        address = self._vector_address(array, index)
+        address = self._vector_address(array, index, vector.type)
         if mask is None:
             self.builder.store(vector, address, align=self.bytes)
         else:
-            args = vector, address, INT32(self.bytes), mask
-            self.call(f"llvm.masked.store.{self.name}.p0", ir.VoidType(), *args)
+            name = f"llvm.masked.store.v{vector.type.count}f{8 * self.bytes}.p0"
+            self.call(name, ir.VoidType(), vector, address, INT32(self.bytes), mask)
 
-    def _vector_address(self, array, index):
-        address = self.builder.gep(array, [index])
-        return self.builder.bitcast(address, self.vector.as_pointer())
+    def _vector_address(self, array, index, kind):
+        return self.builder.bitcast(self.builder.gep(array, [index]), kind.as_pointer())
 
     def side_by_side(self, at, columns):
         """The index and mask of each vector in a row of them that starts at `at`."""
@@ -148,11 +158,25 @@ class _Writer:
         """a·b + c, fused where the CPU can."""
         return self.call(f"llvm.fmuladd.{self.name}", self.vector, a, b, c)
 
-    def sum(self, vector):
-        """Σ of the lanes, by halves: "reassoc" allows it, in an order fixed at compile time."""
-        name = f"llvm.vector.reduce.fadd.{self.name}"
-        zero = ir.Constant(self.vector.element, 0.0)
-        return self.call(name, zero.type, zero, vector, fastmath=["reassoc"])
+    def sums(self, vectors):
+        """Σ of each vector's lanes, side by side in one short vector; they are a power of two.
+
+        Every step adds even lanes to odd ones: first of two vectors at a time, then of one.
+        """
+        while len(vectors) > 1:
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.neighbours(a, b, 2 * self.tile.lanes) for a, b in pairs]
+        (vector,) = vectors
+        while vector.type.count > self.tile.columns:
+            vector = self.neighbours(vector, vector, vector.type.count)
+        return vector
+
+    def neighbours(self, a, b, lanes):
+        """Even lanes plus odd lanes, of the first `lanes` in a and b together."""
+        halves = ([INT32(lane) for lane in range(odd, lanes, 2)] for odd in (0, 1))
+        kind = ir.VectorType(INT32, lanes // 2)
+        parts = (self.builder.shuffle_vector(a, b, ir.Constant(kind, half)) for half in halves)
+        return self.builder.fadd(*parts)
 
     def inside(self, i, count):
         """A `with` block whose instructions run if i < count."""
@@ -186,11 +210,14 @@ def _step(new_tile=None):
     return decorate
 
 
-@_step(outer_tile)
-def start(writer, array, at, columns):
+def _start(writer, array, at, columns):
     """A tile whose rows are all array[at : at + columns]."""
     row = [writer.load(array, *place) for place in writer.side_by_side(at, columns)]
     return [row] * writer.tile.rows
+
+
+start_wide = _step(wide_tile)(_start)
+start_narrow = _step(narrow_tile)(_start)
 
 
 @_step()
@@ -223,11 +250,12 @@ def start_sums(writer, array):
 def add_products(writer, tile, a, a_at, a_step, rows, b, b_at, b_step, columns, lanes):
     """tile[r, c] += a[a_at + r·a_step : … + lanes] · b[b_at + c·b_step : … + lanes]."""
     mask = None if lanes is None else writer.below(lanes)
-    b_starts = [writer.index(b_at, c, b_step, columns) for c in range(writer.tile.columns)]
-    b_rows = [writer.load(b, b_start, mask) for b_start in b_starts]
-    for r, row in enumerate(tile):
-        a_row = writer.load(a, writer.index(a_at, r, a_step, rows), mask)
-        row[:] = [writer.multiply_add(a_row, *bc) for bc in zip(b_rows, row, strict=True)]
+    a_starts = [writer.index(a_at, r, a_step, rows) for r in range(writer.tile.rows)]
+    a_rows = [writer.load(a, a_start, mask) for a_start in a_starts]
+    for c in range(writer.tile.columns):
+        b_row = writer.load(b, writer.index(b_at, c, b_step, columns), mask)
+        for a_row, row in zip(a_rows, tile, strict=True):
+            row[c] = writer.multiply_add(a_row, b_row, row[c])
     return tile
 
 
@@ -236,8 +264,5 @@ def store_sums(writer, tile, array, at, step, rows, columns):
     """array[at + r·step + c] = Σ of the lanes of tile[r, c]."""
     for r, row in enumerate(tile):
         with writer.inside(r, rows):
-            start = writer.index(at, r, step)
-            for c, vector in enumerate(row):
-                with writer.inside(c, columns):
-                    place = writer.builder.gep(array, [writer.index(start, c, INT64(1))])
-                    writer.builder.store(writer.sum(vector), place)
+            mask = None if columns is None else writer.below(columns, lanes=writer.tile.columns)
+            writer.store(writer.sums(row), array, writer.index(at, r, step), mask)

@@ -1,0 +1,135 @@
+"""What derivations/13-kernels.md says of the compiled kernels: the order of a sum, to the bit."""
+
+import re
+
+import mpmath
+import numpy as np
+import pytest
+from numba import njit, types
+
+from npvae.kernels import compiled, functions, products
+from npvae.kernels.vectors import add_outer_product, dot_tile, simd, start_wide, store, wide_tile
+
+both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+U = 2.0**-24  # half a unit in the last place of a float32
+
+
+def short_numbers(dtype, *shape):
+    """Numbers with so few bits that a product of two is exact: fused or not, one rounding."""
+    limit = 2 ** ((np.finfo(dtype).nmant + 1) // 2)
+    rng = np.random.default_rng(sum(shape))
+    return (rng.integers(1 - limit, limit, shape) / limit).astype(dtype)
+
+
+def in_order(a, b, bias, order):
+    """bias + Σ_k a[:, k] b[k], for k in that order."""
+    y = np.tile(bias, (len(a), 1))
+    for k in order:
+        y += a[:, k, None] * b[k]
+    return y
+
+
+@pytest.mark.equation("kernels.1")
+@both_dtypes
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 3, 1), (7, 131, 67), (20, 300, 200)])
+def test_a_product_is_a_sum_of_outer_products_in_order(dtype, m, k, n):
+    a, b, bias = (short_numbers(dtype, *shape) for shape in ((m, k), (k, n), (n,)))
+    expected = in_order(a, b, bias, range(k)).tobytes()
+    assert compiled.affine(a, b, bias).tobytes() == expected
+    assert compiled.affine(np.asfortranarray(a), b, bias).tobytes() == expected
+    assert k < 100 or in_order(a, b, bias, reversed(range(k))).tobytes() != expected
+
+
+@pytest.mark.equation("kernels.2")
+def test_a_tile_multiplies_more_often_than_it_loads():
+    """Counted in what LLVM made of one step."""
+
+    @njit
+    def one_step(tile_row, a, a_step, b, y):
+        tile = start_wide(tile_row, 0, None)
+        tile = add_outer_product(tile, a, 0, a_step, None, b, 0, None)
+        store(tile, y, 0, tile_row.size, None, None)
+
+    tile = wide_tile(types.float32)
+    r, c, lanes = tile.rows, tile.columns, tile.lanes
+    assert r * c + c + 1 <= simd()[0]
+    b = np.ones(c * lanes, np.float32)
+    one_step(b, np.ones(r, np.float32), 1, b, np.empty((r, c * lanes), np.float32))
+    (code,) = one_step.inspect_llvm().values()
+    body = code[: code.index("\n}\n")]
+    assert len(re.findall(r"call .*@llvm\.fmuladd\.", body)) == r * c
+    assert len(re.findall(rf"load <{lanes} x float>", body)) == 2 * c  # of them c by start_wide
+    assert len(re.findall(r"load float,", body)) == r
+
+
+@pytest.mark.equation("kernels.3")
+@both_dtypes
+@pytest.mark.parametrize(("m", "k", "n"), [(1, 128, 1), (7, 131, 9), (20, 300, 30)])
+def test_a_sum_in_lanes_adds_neighbours_at_the_end(dtype, m, k, n):
+    a, b = short_numbers(dtype, m, k), short_numbers(dtype, n, k)
+    lanes = products.tile_for(dot_tile, np.dtype(dtype)).lanes
+    turns = -(-k // lanes)
+    a_turns, b_turns = (
+        np.pad(array, ((0, 0), (0, turns * lanes - k))).reshape(-1, turns, lanes)
+        for array in (a, b)
+    )
+    sums = np.zeros((m, n, lanes), dtype)
+    for t in range(turns):
+        sums += a_turns[:, None, t] * b_turns[None, :, t]
+    while sums.shape[-1] > 1:
+        sums = sums[..., ::2] + sums[..., 1::2]
+    assert compiled.matmul(a, b.T).tobytes() == sums[..., 0].tobytes()
+
+
+@pytest.mark.equation("kernels.4")
+@both_dtypes
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_zero_left_out_changes_no_bit(dtype, transposed):
+    rng = np.random.default_rng(4)
+    a = rng.standard_normal((203, 190)).astype(dtype)
+    a[rng.random(a.shape) < 0.6] = 0
+    a[:, rng.random(190) < 0.7] = 0
+    a[:17] = 0
+    a = np.asfortranarray(a) if transposed else a
+    b = rng.standard_normal((190, 200)).astype(dtype)
+    skipping = compiled.matmul(a, b)
+    # So few columns of b are not worth a look for zeros, and every term is added.
+    halves = [compiled.matmul(a, np.ascontiguousarray(half)) for half in np.hsplit(b, 2)]
+    assert skipping.tobytes() == np.hstack(halves).tobytes()
+
+
+def test_a_zero_left_out_never_meets_inf():
+    a, b = np.zeros((40, 50), np.float32), np.ones((50, 256), np.float32)
+    a[:, 7], b[3] = 1, np.inf
+    assert np.all(compiled.matmul(a, b) == 1)
+    assert np.all(np.isnan(compiled.matmul(a, np.ascontiguousarray(b[:, :100]))))
+    a[0, 3] = np.nan
+    assert np.all(np.isnan(compiled.matmul(a, b)[0]))
+
+
+@pytest.mark.equation("kernels.5")
+def test_exp_is_a_power_of_two_and_a_short_series():
+    with mpmath.workdps(40):
+        for x in np.linspace(-87, 88, 1500, dtype=np.float32):
+            n, p = functions._split(x)
+            r = mpmath.mpf(float(x)) - int(n) * mpmath.log(2)
+            assert abs(r) <= mpmath.log(2) * (0.5 + 2e-5)
+            remainder = abs(r) ** 8 / mpmath.factorial(8) / (1 - abs(r) / 9)
+            exact = mpmath.expm1(r)
+            rounding = U * (2 * abs(exact) + abs(int(n)) * 2.0**-12)
+            assert abs(float(p) - exact) <= remainder + rounding
+    for n in range(-126, 128):
+        assert functions._power_of_two(np.int32(n)) == 2.0**n
+
+
+@pytest.mark.equation("kernels.6")
+def test_log1p_is_a_short_series_of_artanh():
+    """In float64, where only the coefficients are rounded to float32."""
+    with mpmath.workdps(40):
+        for x in np.linspace(0, 1, 500):
+            s = mpmath.mpf(x) / (2 + mpmath.mpf(x))
+            exact = mpmath.log1p(x)
+            remainder = 2 * s**17 / 17 / (1 - s * s)
+            coefficients = U * (exact - 2 * s)
+            allowed = remainder + coefficients + 4e-16
+            assert abs(float(functions._log1p32(x)) - exact) <= allowed
