@@ -738,7 +738,7 @@ def test_every_kernel_is_its_definition_on_a_cpu(cpu, tmp_path):
         "import numba, pytest, sys\n"
         "from npvae.kernels import vectors\n"
         f"assert {condition}\n"
-        "options = ['-q', '-p', 'no:cacheprovider', '-k', 'compiled and float32']\n"
+        "options = ['-q', '-p', 'no:cacheprovider', '-k', 'compiled and (float32 or products)']\n"
         f"sys.exit(pytest.main([*options, {__file__!r}]))"
     )
     if "NUMBA_CPU_NAME" in environment:
@@ -799,9 +799,10 @@ def test_products_on_a_cpu_without_wide_registers():
         "import numpy as np\n"
         "from npvae.kernels import products, vectors\n"
         "assert vectors.simd() == (16, 16)\n"
-        "a = np.arange(17 * 150, dtype=np.float32).reshape(17, 150) % 7\n"
-        "for b in (a.T, a.T.copy()):\n"
-        "    assert np.array_equal(products.matmul(a, b), a @ b)\n"
+        "for dtype in (np.float32, np.float64):\n"
+        "    a = np.arange(17 * 150, dtype=dtype).reshape(17, 150) % 7\n"
+        "    for b in (a.T, a.T.copy()):\n"
+        "        assert np.array_equal(products.matmul(a, b), a @ b)\n"
     )
     environment = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_NUM_THREADS": "1"}
     in_new_process(code, **environment)

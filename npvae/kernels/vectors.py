@@ -37,7 +37,7 @@ class Tile(types.Type):
 
     def __init__(self, rows, columns, number):
         self.rows, self.columns, self.number = rows, columns, number
-        self.lanes = 8 * simd()[1] // number.bitwidth
+        self.lanes = lanes(number)
         super().__init__(f"Tile({rows}, {columns}, {number})")
 
 
@@ -64,8 +64,16 @@ def narrow_tile(number):
 
 
 def dot_tile(number):
-    """The tile of `add_products`; each vector holds the pieces of one sum."""
-    return Tile(3, simd()[0] // 4, number)
+    """The tile of `add_products`; each vector holds the pieces of one sum.
+
+    Its columns are no more than a vector's lanes, for the sums of a row are stored as one.
+    """
+    return Tile(3, min(simd()[0] // 4, lanes(number)), number)
+
+
+def lanes(number):
+    """How many numbers fill a register."""
+    return 8 * simd()[1] // number.bitwidth
 
 
 class _Writer:

@@ -1,0 +1,267 @@
+"""Draws kernels.png and prints the tables of chapter 13: one product on its way to the roof.
+
+python derivations/figures/kernels.py
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numba
+import numpy as np
+from matplotlib.figure import Figure
+from numba import njit, prange, types
+
+import npvae
+from npvae import kernels
+from npvae.kernels.functions import EXACT
+from npvae.kernels.vectors import add_outer_product, start_wide, store, wide_tile
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
+B, D, H = 100, 784, 500
+FLOPS = 2 * B * D * H
+TILE = wide_tile(types.float32)
+WIDTH = TILE.columns * TILE.lanes
+
+SIDE_BY_SIDE = """
+import sys
+import numpy as np
+import npvae
+from npvae import kernels
+from npvae.kernels import reference
+if sys.argv[1] == "BLAS":
+    kernels.affine, kernels.matmul = reference.affine, reference.matmul
+rng = np.random.default_rng(0)
+x = rng.random((5000, 784), np.float32)
+vae = npvae.VAE.init(784, hidden=(500,), latent_dim=20, likelihood=npvae.Bernoulli(),
+                     activation="tanh", rng=rng)
+epochs = npvae.train(vae, x, epochs=4, optimizer=npvae.Adam(1e-4), binarize=True, rng=rng)
+print(min(epoch.seconds for epoch in epochs) / 50)
+"""
+
+
+@njit(**EXACT)
+def row_times_column(a, b, y):
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            total = np.float32(0)
+            for k in range(b.shape[0]):
+                total += a[i, k] * b[k, j]
+            y[i, j] = total
+
+
+@njit(**EXACT)
+def rows_of_b(a, b, y):
+    y[:] = 0
+    for i in range(a.shape[0]):
+        y_i = y[i]
+        for k in range(b.shape[0]):
+            a_ik, b_k = a[i, k], b[k]
+            for j in range(b.shape[1]):
+                y_i[j] += a_ik * b_k[j]
+
+
+@njit(**EXACT)
+def two_rows_four_terms(a, b, y):
+    y[:] = 0
+    for i in range(0, a.shape[0], 2):
+        y_0, y_1 = y[i], y[i + 1]
+        for k in range(0, b.shape[0], 4):
+            b_0, b_1, b_2, b_3 = b[k], b[k + 1], b[k + 2], b[k + 3]
+            p_0, p_1, p_2, p_3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
+            q_0, q_1, q_2, q_3 = a[i + 1, k], a[i + 1, k + 1], a[i + 1, k + 2], a[i + 1, k + 3]
+            for j in range(b.shape[1]):
+                c_0, c_1, c_2, c_3 = b_0[j], b_1[j], b_2[j], b_3[j]
+                y_0[j] = y_0[j] + p_0 * c_0 + p_1 * c_1 + p_2 * c_2 + p_3 * c_3
+                y_1[j] = y_1[j] + q_0 * c_0 + q_1 * c_1 + q_2 * c_2 + q_3 * c_3
+
+
+@njit(**EXACT)
+def registers_only(steps, a, b, y):
+    """The same numbers at every step: LLVM loads them once, and only multiply-adds remain."""
+    tile = start_wide(b, 0, None)
+    for _ in range(steps):
+        tile = add_outer_product(tile, a, 0, 1, None, b, 0, None)
+    store(tile, y, 0, b.size, None, None)
+
+
+@njit(parallel=True, **EXACT)
+def registers_of_every_core(steps, a, b, y):
+    for core in prange(len(y)):
+        registers_only(steps, a, b, y[core])
+
+
+@njit(error_model="numpy", fastmath={"contract", "reassoc"})
+def sum_often(times, a):
+    total = np.float32(0)
+    for _ in range(times):
+        once = np.float32(0)
+        for i in range(a.size):
+            once += a[i]
+        total = once - total
+    return total
+
+
+@njit(error_model="numpy", fastmath={"contract", "reassoc"})
+def bernoulli_by_the_c_library(x, logits, log_px_z):
+    for row in range(x.shape[0]):
+        total = np.float32(0)
+        for d in range(x.shape[1]):
+            a = logits[row, d]
+            total += (x[row, d] * a - max(a, np.float32(0))) - np.log1p(np.exp(-abs(a)))
+        log_px_z[row] = total
+
+
+def reciprocals(a, y):
+    for i in range(a.size):
+        y[i] = np.float32(1) / (np.float32(1) + a[i])
+
+
+def seconds(function, *args, threads=1, runs=60):
+    """The time that the best quarter of the calls stays below."""
+    numba.set_num_threads(threads)
+    times = []
+    for _ in range(3 + runs):
+        start = time.perf_counter()
+        function(*args)
+        times.append(time.perf_counter() - start)
+    return np.percentile(times[3:], 25)
+
+
+def peak(threads):
+    """Operations a second of multiply-adds that wait for no load."""
+    steps = 100_000
+    a, b = np.full(TILE.rows, 1e-3, np.float32), np.full(WIDTH, 1e-3, np.float32)
+    y = np.empty((threads, TILE.rows * WIDTH), np.float32)
+    time_taken = seconds(registers_of_every_core, steps, a, b, y, threads=threads)
+    return threads * 2 * TILE.rows * WIDTH * steps / time_taken
+
+
+def bandwidth(size):
+    """Bytes a second that one core loads from an array of that many bytes."""
+    times = max(1, 2**24 // size)
+    a = np.ones(size // 4 + 16, np.float32)
+    a = a[-a.ctypes.data % 64 // 4 :][: size // 4]  # a load across two cache lines counts twice
+    return times * size / seconds(sum_often, times, a, runs=20)
+
+
+def step_seconds(products, blas_threads):
+    """A training step in a process of its own, the products by "numba" or by "BLAS"."""
+    done = subprocess.run(
+        [sys.executable, "-c", SIDE_BY_SIDE, products],
+        env=os.environ | {"OPENBLAS_NUM_THREADS": str(blas_threads)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def measure_products():
+    """(step, operations a byte, threads, seconds) for each step of the chapter."""
+    rng = np.random.default_rng(0)
+    digits = npvae.datasets.load_mnist().train[:B]
+    binary = npvae.binarize(digits, rng=rng)
+    x, W = rng.random((B, D), np.float32), rng.standard_normal((D, H), np.float32)
+    y, b = np.empty((B, H), np.float32), np.zeros(H, np.float32)
+    for number, loop, intensity in (
+        (1, row_times_column, 2 / 8),
+        (2, rows_of_b, 2 / 12),
+        (3, two_rows_four_terms, 16 / 32),
+    ):
+        yield number, intensity, 1, seconds(loop, x, W, y, runs=20)
+        np.testing.assert_allclose(y, x @ W, rtol=1e-3, atol=1e-3)
+    intensity = 2 * TILE.rows * WIDTH / (4 * (TILE.rows + WIDTH))
+    yield 4, intensity, 1, seconds(kernels.affine, x, W, b, runs=200)
+    yield 5, intensity, 2, seconds(kernels.affine, x, W, b, threads=2, runs=400)
+    yield 6, intensity, 2, seconds(kernels.affine, binary, W, b, threads=2, runs=400)
+
+
+def measure_loops():
+    """What two loops over a batch's pixels take, plain and as npvae has them."""
+    rng = np.random.default_rng(0)
+    x, a = rng.random((B, D), np.float32), rng.standard_normal((B, D), np.float32)
+    sums, y = np.empty(B, np.float32), np.empty(B * D, np.float32)
+    yield "Bernoulli, exp of the C library", seconds(bernoulli_by_the_c_library, x, a, sums)
+    yield "Bernoulli, polynomials", seconds(kernels.bernoulli_log_prob, x, a[None])
+    for error_model in ("python", "numpy"):
+        loop = njit(error_model=error_model)(reciprocals)
+        yield f"1/(1 + x), error_model={error_model!r}", seconds(loop, x.reshape(-1), y)
+
+
+def draw(points, peaks, rates):
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    intensity = np.geomspace(0.08, 8, 200)
+    for threads, style in ((1, "-"), (2, "--")):
+        roof = np.minimum(peaks[threads], threads * rates["first cache"] * intensity)
+        axes.loglog(intensity, roof / 1e9, style, color=GREY, linewidth=1.2)
+        axes.text(
+            8, peaks[threads] * 1.06e-9, f"{threads} thread{'s' * (threads > 1)}", color=GREY,
+            ha="right", va="bottom",
+        )  # fmt: skip
+    words = {
+        1: "1  row · column",
+        2: "2  along the rows",
+        3: "3  two rows, four terms",
+        4: "4  tile in registers",
+        5: "5  two threads",
+        6: "6  zeros left out",
+    }
+    for number, x, threads, taken in points:
+        colour = {1: BLUE, 2: ORANGE}[threads] if number < 6 else GREEN
+        axes.loglog(x, FLOPS / taken / 1e9, "o", color=colour)
+        axes.annotate(
+            words[number], (x, FLOPS / taken / 1e9), (8, -4), textcoords="offset points",
+            va="top" if number in (2, 3) else "center", color=colour,
+        )  # fmt: skip
+    x, y = 0.085, 0.085 * rates["first cache"] / 1e9
+    axes.text(
+        x, 1.15 * y, "loads from the first cache", color=GREY,
+        rotation=np.degrees(np.arctan2(y, x)), rotation_mode="anchor", transform_rotates_text=True,
+    )  # fmt: skip
+    axes.set(
+        xlabel="operations for each byte between first cache and registers",
+        ylabel="GFLOP/s",
+        xlim=(0.08, 8),
+        ylim=(1, 1000),
+    )
+    axes.set_xticks([0.1, 0.25, 0.5, 1, 2, 4, 8], ["0.1", "0.25", "0.5", "1", "2", "4", "8"])
+    axes.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
+
+
+def main():
+    peaks = {threads: peak(threads) for threads in (1, 2)}
+    rates = {
+        "first cache": bandwidth(2**14),
+        "second cache": bandwidth(2**18),
+        "memory": bandwidth(2**28),
+    }
+    for threads, rate in peaks.items():
+        print(f"peak, threads {threads}: {rate / 1e9:.0f} GFLOP/s")
+    for place, rate in rates.items():
+        print(f"{place}: {rate / 1e9:.0f} GB/s")
+    points = list(measure_products())
+    print("\n| step | operations a byte | µs | GFLOP/s | of the peak |\n|" + " ---: |" * 5)
+    for number, intensity, threads, taken in points:
+        rate = FLOPS / taken
+        print(
+            f"| {number} | {intensity:.2f} | {taken * 1e6:,.0f} | {rate / 1e9:.1f} "
+            f"| {rate / peaks[threads]:.0%} |"
+        )
+    draw(points, peaks, rates)
+    print("\n| loop over 78 400 pixels, one thread | µs |\n| --- | ---: |")
+    for words, taken in measure_loops():
+        print(f"| {words} | {taken * 1e6:.0f} |")
+    print("\n| products by | BLAS threads | ms a step |\n| --- | ---: | ---: |")
+    for products, blas_threads in (("numba", 1), ("BLAS", 1), ("BLAS", 2)):
+        print(f"| {products} | {blas_threads} | {1e3 * step_seconds(products, blas_threads):.2f} |")
+
+
+if __name__ == "__main__":
+    main()

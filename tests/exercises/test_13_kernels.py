@@ -1,0 +1,51 @@
+"""The answers to the exercises of derivations/13-kernels.md."""
+
+import math
+
+import numpy as np
+import pytest
+
+
+def test_1_a_better_tile():
+    tiles = {
+        (r, c): r * c / (r + c)
+        for r in range(1, 32)
+        for c in range(1, 32)
+        if r * c + c + 1 <= 32
+    }  # fmt: skip
+    assert max(tiles, key=tiles.get) == (5, 5)
+    assert tiles[5, 5] == 2.5
+    assert tiles[5, 4] == pytest.approx(2.22, abs=0.005)
+    assert tiles[15, 1] < 1 < tiles[2, 2 + 1]
+
+
+def test_2_a_bit_that_changes():
+    zero = np.float32(0)
+    assert np.signbit(np.float32(-0.0) + zero) != np.signbit(np.float32(-0.0))
+    assert not np.signbit(np.float32(1) - np.float32(1))
+    for number in np.float32([0, 1e-45, -1e-45, 1, -1, np.inf, -np.inf]):
+        assert (number + zero).tobytes() == number.tobytes()
+
+
+def test_3_terms_of_the_exponential():
+    def remainder(terms):
+        return (math.log(2) / 2) ** terms / math.factorial(terms)
+
+    assert remainder(7) > 2.0**-24 > remainder(8)
+    assert remainder(13) > 2.0**-53 > remainder(14)
+    assert remainder(8) == pytest.approx(5.2e-9, rel=0.01)
+    assert remainder(14) == pytest.approx(4e-18, rel=0.1)
+
+
+def test_4_roundings_on_the_way():
+    def roundings(terms, lanes):
+        return terms / lanes + math.log2(lanes)
+
+    assert roundings(784, 1) == 784
+    assert roundings(784, 16) == 53
+    depth = np.zeros(16)
+    for _ in range(784 // 16):
+        depth += 1
+    while depth.size > 1:
+        depth = np.maximum(depth[::2], depth[1::2]) + 1
+    assert depth[0] == 53

@@ -1,0 +1,106 @@
+"""The benchmarks run, tell what they measured, and fail where they must."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from equations import ROOT
+
+BENCHMARKS = ROOT / "tests" / "benchmarks"
+
+
+def run(script, *arguments, **environment):
+    command = [sys.executable, BENCHMARKS / script, *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=os.environ | environment
+    )
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    """Bars of five rows in MNIST's own format."""
+    folder = tmp_path_factory.mktemp("bars")
+    for name, n in (("train", 300), ("t10k", 100)):
+        images = np.zeros((n, 28, 28), np.uint8)
+        for i, image in enumerate(images):
+            image[i % 24 : i % 24 + 5] = 255
+        header = b"".join(size.to_bytes(4, "big") for size in (0x803, n, 28, 28))
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+        header = b"".join(size.to_bytes(4, "big") for size in (0x801, n))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(header + bytes(n))
+    return folder
+
+
+def test_training_is_timed_judged_and_written_without_a_missing_peer(data_dir, tmp_path):
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError('not here')")
+    path = tmp_path / "new" / "training.json"
+    chosen = ["--configurations", "c", "--peers", "npvae", "jax", "--data-dir", data_dir]
+    options = ["--images", 200, "--rounds", 1, "--starts", 0, "--json", path]
+    done = run("training.py", *chosen, *options, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "jax is missing: ModuleNotFoundError: not here" in done.stdout
+    assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
+    report = json.loads(path.read_text())
+    measured = report["configurations"]["c"]
+    assert report["images"] == 200
+    assert measured["zeros"] == pytest.approx(23 / 28)
+    npvae = measured["peers"]["npvae"]
+    assert len(npvae["epochs"]) == 1
+    low, high = npvae["spread"]
+    assert 0 < low <= npvae["seconds"] <= high
+    assert npvae["images_per_second"] == pytest.approx(200 / npvae["seconds"])
+    assert 0 < npvae["of_limit"] < 1
+    assert 20 < npvae["peak_mib"] < 2000
+    assert -600 < npvae["test_bound"] < -50
+    assert f"{npvae['test_bound']:.2f}" in done.stdout
+
+
+def test_bounds_that_differ_fail_and_arithmetic_is_counted():
+    code = """
+import numpy as np, configurations, training
+bounds = lambda *all: {"peers": {name: {"test_bound": b} for name, b in zip("xy", all)}}
+assert list(training.complaints("a", bounds(-105.2, -105.9))) == []
+assert "x -105.20, y -106.90" in "".join(training.complaints("a", bounds(-105.2, -106.9)))
+assert list(training.complaints("a", bounds(-105.2, np.nan))) != []
+images = np.zeros((10, 784), np.uint8)
+vae = configurations.new_model(configurations.A, images, 0)
+products = 2 * 784 * 500 + 3 * (500 * 40 + 20 * 500 + 500 * 784)
+assert configurations.operations(vae.params.arrays(), 100, 1) == 2 * 100 * products
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_kernels_are_timed_and_written(tmp_path):
+    path = tmp_path / "kernels.json"
+    options = ["--configurations", "c", "--threads", 1, "--rounds", 1, "--milliseconds", 1]
+    options += ["--without-torch"]
+    done = run("kernels.py", *options, "--json", path)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
+    measured = json.loads(path.read_text())["threads"]["1"]
+    assert measured["seconds"]["npvae"].keys() == measured["seconds"]["NumPy"].keys()
+    assert all(once > 0 for (once,) in measured["seconds"]["npvae"].values())
+    assert 0 < measured["products"]["least"] <= measured["products"]["geometric_mean"]
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        ("training.py", ["--peers", "theano"], "invalid choice: 'theano'"),
+        ("training.py", ["--rounds", "0"], "--rounds: 0; expected an integer >= 1"),
+        ("training.py", ["--threads", "9999"], "--threads: 9999; expected an integer from 1 to"),
+        ("training.py", ["--data-dir", "absent"], "error: data_dir is 'absent'"),
+        ("kernels.py", ["--threads", "x"], "--threads: invalid integer value: 'x'"),
+    ],
+)
+def test_bad_options_end_in_one_line(tmp_path, script, options, message):
+    done = run(script, *options, "--json", tmp_path / "report.json")
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
