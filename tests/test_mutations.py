@@ -49,7 +49,7 @@ MUTATIONS = {
         [
             (
                 "npvae/elbo.py",
-                "bound = log_px_z.mean(axis=0) - beta * kl\n\n",
+                "bound = log_px_z.sum(axis=0) / L - beta * kl\n\n",
                 "bound = np.logaddexp.reduce(log_px_z, axis=0) - np.log(L) - beta * kl\n\n",
             )
         ],
