@@ -86,8 +86,8 @@ class Bernoulli:
             if x.max() == 1:
                 raise ValueError(
                     f"{name} is uint8 and its largest entry is 1: zeros and ones, or 8-bit grey "
-                    f"levels almost black? Pass {name}.astype(np.float32) for zeros and ones, "
-                    f"{name} / 255 for grey levels"
+                    "levels almost black? Convert zeros and ones by .astype(np.float32), grey "
+                    "levels by / 255"
                 )
             return 255
         if not (x.min() >= 0 and x.max() <= 1):  # so said, NaN is refused too
