@@ -23,8 +23,17 @@ from npvae import plots
 
 LIKELIHOODS = {
     "bernoulli": lambda args: npvae.Bernoulli(),
+    "continuous-bernoulli": lambda args: npvae.ContinuousBernoulli(),
     "gaussian": lambda args: npvae.Gaussian(args.sigma),
+    "learned-gaussian": lambda args: npvae.LearnedGaussian(args.sigma),
     "heteroscedastic": lambda args: npvae.HeteroscedasticGaussian(args.sigma),
+    "categorical": lambda args: npvae.Categorical(args.levels),
+}
+OBJECTIVES = {
+    "closed-form": lambda args, beta: npvae.ClosedForm(beta, args.samples),
+    "sampled": lambda args, beta: npvae.Sampled(beta, args.samples),
+    "importance-weighted": lambda args, beta: npvae.ImportanceWeighted(args.samples, beta=beta),
+    "free-bits": lambda args, beta: npvae.FreeBits(args.free_bits, args.samples),
 }
 OPTIMIZERS = {"adam": npvae.Adam, "adagrad": npvae.Adagrad, "sgd": npvae.SGD}
 BAR = "{n_fmt}/{total_fmt} |{bar:8}| {remaining} left{postfix}"
@@ -45,10 +54,14 @@ def parse_args():
     add("--latent", type=int, default=20, help="latent dimensions, Z")
     add("--activation", choices=tuple(npvae.ACTIVATIONS), default="tanh", help="hidden layers'")
     add("--likelihood", choices=tuple(LIKELIHOODS), default="bernoulli", help="p(x|z)")
-    add("--sigma", type=float, default=0.1, help="the Gaussian's σ; the other one's least σ")
+    add("--sigma", type=float, default=0.1, help="a Gaussian's σ, first or least σ")
+    add("--levels", type=int, default=256, help="grey levels of a categorical pixel")
     add("--binarize", choices=("dynamic", "none"), help="draw binary targets at each visit")
-    add("--samples", type=int, default=1, help="draws of z an image, L")
+    add("--objective", choices=tuple(OBJECTIVES), default="closed-form", help="what to raise")
+    add("--samples", type=int, default=1, help="draws of z an image, L or K")
     add("--beta", type=float, default=1.0, help="weight of the KL")
+    add("--warm-up", type=int, default=0, help="epochs over which beta rises to its value")
+    add("--free-bits", type=float, default=0.1, help="nats a dimension, of free-bits")
     add("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="the step rule")
     add("--lr", type=float, default=1e-3, help="learning rate")
     add("--weight-decay", type=float, default=0.0, help="a Gaussian prior on the weights")
@@ -57,6 +70,8 @@ def parse_args():
     args = parser.parse_args()
     if args.data == "glyphs" and args.data_dir:
         parser.error("--data-dir is for MNIST; --data glyphs reads no files")
+    if args.objective not in ("closed-form", "sampled") and (args.beta != 1 or args.warm_up):
+        parser.error(f"--objective {args.objective} has no KL for --beta or --warm-up to weigh")
     args.binarize = args.binarize or ("dynamic" if args.likelihood == "bernoulli" else "none")
     return args
 
@@ -92,11 +107,18 @@ def train(args, vae, x, rng):
         epochs=args.epochs,
         optimizer=OPTIMIZERS[args.optimizer](args.lr, weight_decay=args.weight_decay),
         batch_size=args.batch_size,
-        samples=args.samples,
-        beta=args.beta,
+        objective=objective(args),
         binarize=args.binarize == "dynamic",
         rng=rng,
     )
+
+
+def objective(args):
+    """The one that the arguments ask for, or a function of the epoch for a warm-up."""
+    make = OBJECTIVES[args.objective]
+    if args.warm_up > 0:
+        return lambda epoch: make(args, args.beta * min(1, epoch / args.warm_up))
+    return make(args, args.beta)
 
 
 def compile_kernels(args, vae, x):
@@ -112,7 +134,9 @@ def compile_kernels(args, vae, x):
 
 def explain(args, vae, x):
     """What the numbers to come mean."""
-    print(f"nats an image: elbo = reconstruction − kl; raised is reconstruction − {args.beta:g} kl")
+    raised = objective(args)
+    what = f"beta up to {args.beta:g}" if callable(raised) else raised
+    print(f"nats an image: elbo = reconstruction − kl; raised is {what}")
     if args.binarize == "none" and args.likelihood == "bernoulli":
         entropy = vae.likelihood.entropy(x[:10_000]).mean()
         print(f"grey targets: no elbo can exceed −{entropy:.1f}, minus their own entropy")
@@ -138,7 +162,7 @@ def fit(args, run):
 
 
 def write_metrics(args, name, epochs, test):
-    kept = ("epoch", "elbo", "reconstruction", "kl", "active_units", "beta")
+    kept = ("epoch", "elbo", "reconstruction", "kl", "active_units", "bound")
     kept += ("seconds", "images_per_second")
     metrics = {
         "config": {key: str(v) if isinstance(v, Path) else v for key, v in vars(args).items()}

@@ -2,10 +2,11 @@
 
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
 reading order, each with its chapter in `derivations/`: activations, dense,
-reparameterization, kl, likelihoods, elbo, vae, optimizers, training, evaluation,
-gradient_check.
+reparameterization, kl, likelihoods, objectives, elbo, vae, optimizers, evaluation, diagnosis,
+training, gradient_check.
 
 Letters:  B batch, N data set, D data, H hidden, Z latent, L samples of z a row
+          (K in an importance-weighted bound)
 Names:    x data, z latent, noise ε ~ N(0, I), mu μ, logvar log σ²
           log_px_z log p(x|z), kl KL(q(z|x) ‖ p(z)), bound the ELBO; all in nats
           dv is dLoss/dv and has v's shape
@@ -13,12 +14,26 @@ Names:    x data, z latent, noise ε ~ N(0, I), mu μ, logvar log σ²
 
 from . import datasets
 from .activations import ACTIVATIONS
+from .diagnosis import (
+    CollapseWarning,
+    DeadUnitsWarning,
+    Diagnosis,
+    DiagnosisWarning,
+    EntropyWarning,
+    FloorWarning,
+    GreyTargetsWarning,
+    RangeWarning,
+    WidePosteriorWarning,
+    diagnose,
+)
 from .elbo import Params, Trace, elbo, elbo_backward
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
+from .importance import LogLikelihood, log_likelihood
 from .likelihoods import Bernoulli, Gaussian, HeteroscedasticGaussian, binarize
+from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
-from .training import CollapseWarning, Epoch, GreyTargetsWarning, NonFiniteError, train
+from .training import Epoch, NonFiniteError, train
 from .vae import VAE
 
 __version__ = "0.1.0"
@@ -30,22 +45,36 @@ __all__ = [
     "Adagrad",
     "Adam",
     "Bernoulli",
+    "ClosedForm",
     "CollapseWarning",
+    "DeadUnitsWarning",
+    "Diagnosis",
+    "DiagnosisWarning",
+    "EntropyWarning",
     "Epoch",
     "Evaluation",
+    "FloorWarning",
+    "FreeBits",
     "Gaussian",
     "GradientError",
     "GreyTargetsWarning",
     "HeteroscedasticGaussian",
+    "ImportanceWeighted",
+    "LogLikelihood",
     "NonFiniteError",
     "Params",
+    "RangeWarning",
+    "Sampled",
     "Trace",
+    "WidePosteriorWarning",
     "binarize",
     "check_gradient",
     "check_model_gradient",
     "datasets",
+    "diagnose",
     "elbo",
     "elbo_backward",
     "evaluate",
+    "log_likelihood",
     "train",
 ]

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ._checks import check_number
 from .activations import ACTIVATIONS
 from .dense import Layer, dense_backward_input, stack, stack_backward
-from .kl import gaussian_kl, gaussian_kl_backward
+from .kl import gaussian_kl
+from .objectives import ClosedForm, Objective
 from .reparameterization import reparameterize, reparameterize_backward
 
 if TYPE_CHECKING:
     from .vae import VAE
+
+CLOSED_FORM = ClosedForm()
+NOT_YET = np.empty(0)
 
 
 class Params(NamedTuple):
@@ -24,15 +27,18 @@ class Params(NamedTuple):
 
     encoder: tuple[Layer, ...]  # φ: x to (mu, logvar), the last layer's two halves
     decoder: tuple[Layer, ...]  # θ: z to what the likelihood reads
+    likelihood: dict[str, np.ndarray]  # θ as well: what the likelihood learns itself, by name
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by name, such as "encoder/0/W", in a fixed order."""
-        return {
+        stacks = {"encoder": self.encoder, "decoder": self.decoder}
+        arrays = {
             f"{part}/{i}/{field}": getattr(layer, field)
-            for part in self._fields
-            for i, layer in enumerate(getattr(self, part))
+            for part, layers in stacks.items()
+            for i, layer in enumerate(layers)
             for field in layer._fields
         }
+        return arrays | {f"likelihood/{name}": array for name, array in self.likelihood.items()}
 
 
 class Trace(NamedTuple):
@@ -46,21 +52,20 @@ class Trace(NamedTuple):
     decoder_output: np.ndarray  # (L, B, ·)
     log_px_z: np.ndarray  # (L, B) nats
     kl: np.ndarray  # (B,) nats
-    beta: float
-    bound: np.ndarray  # (B,) nats
+    objective: Objective
+    bound: np.ndarray = NOT_YET  # (B,) nats, what the objective makes of all above
 
 
-def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, beta: float = 1.0) -> Trace:
-    """bound = (1/L) Σ_l log p(x|z_l) − beta·KL(q(z|x) ‖ p(z)), in nats.    [elbo.1]
+def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOSED_FORM) -> Trace:
+    """bound = (1/L) Σ_l log p(x|z_l) − KL(q(z|x) ‖ p(z)), in nats, or another objective. [elbo.1]
 
     x (B, D), noise (L, B, Z) from N(0, I) -> Trace with bound (B,)
-    Raises TypeError unless x and noise are arrays and beta a number, ValueError if a shape or
-    dtype differs from the model's or beta is negative or not finite.
-    Kingma & Welling 2013, eq. (10), for one row; beta: Higgins et al. 2017.
+    Raises TypeError unless x and noise are arrays and objective is one, ValueError if a shape
+    or dtype differs from the model's, or L from an importance-weighted objective's K.
     """
     _check_batch(vae, x, noise)
-    check_number("beta", beta, low=0, low_allowed=True)
-    beta = float(beta)  # a NumPy float64, unlike Python's, would widen float32 arrays
+    check_objective(objective)
+    objective.check_samples(len(noise))
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
 
@@ -70,12 +75,12 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, beta: float = 1.0) -> Trace
     z = reparameterize(mu, logvar, noise)
     decoder_hidden, output = stack(z.reshape(L * B, Z), vae.params.decoder, activation)
     decoder_output = output.reshape(L, B, -1)
-    log_px_z = vae.likelihood.log_prob(x, decoder_output)
-    bound = log_px_z.sum(axis=0) / L - beta * kl
+    log_px_z = vae.likelihood.log_prob(x, decoder_output, **vae.params.likelihood)
 
-    return Trace(
-        encoder_hidden, mu, logvar, z, decoder_hidden, decoder_output, log_px_z, kl, beta, bound
+    trace = Trace(
+        encoder_hidden, mu, logvar, z, decoder_hidden, decoder_output, log_px_z, kl, objective
     )
+    return trace._replace(bound=objective.bound(trace, noise))
 
 
 def elbo_backward(
@@ -90,14 +95,17 @@ def elbo_backward(
     _check_dbound(vae, dbound, trace)
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
-    encoder, decoder = vae.params
+    encoder, decoder, learned = vae.params
 
-    # bound = log_px_z.sum(axis=0) / L - beta * kl
-    dlog_px_z = np.broadcast_to(dbound / L, (L, B))
-    dkl = -trace.beta * dbound
+    # bound = objective.bound(trace, noise)
+    roads = trace.objective.bound_backward(dbound, trace, noise)
 
-    # log_px_z = log_prob(x, decoder_output)
-    doutput = vae.likelihood.log_prob_backward(dlog_px_z, x, trace.decoder_output)
+    # log_px_z = log_prob(x, decoder_output, **learned)
+    likelihood_inputs = roads.dlog_px_z, x, trace.decoder_output
+    doutput = vae.likelihood.log_prob_backward(*likelihood_inputs, **learned)
+    dlearned = {}
+    if learned:
+        dlearned = vae.likelihood.log_prob_backward_learned(*likelihood_inputs, **learned)
 
     # decoder_hidden, output = stack(z, decoder)
     da, ddecoder = stack_backward(
@@ -108,19 +116,23 @@ def elbo_backward(
         trace.decoder_hidden,
     )
     dz = dense_backward_input(da, decoder[0].W).reshape(L, B, Z)
+    dz = roads.dz_weight * dz + roads.dz
 
-    # z = reparameterize(mu, logvar, noise): the first road to mu and logvar
-    dmu_z, dlogvar_z = reparameterize_backward(dz, trace.logvar, noise)
+    # z = reparameterize(mu, logvar, noise), and the roads to mu and logvar that pass it by
+    dmu, dlogvar = reparameterize_backward(dz, trace.logvar, noise)
 
-    # kl = gaussian_kl(mu, logvar): the second road
-    dmu_kl, dlogvar_kl = gaussian_kl_backward(dkl, trace.mu, trace.logvar)
-
-    # mu, logvar = heads[:, :Z], heads[:, Z:]: both roads meet
-    dheads = np.concatenate([dmu_z + dmu_kl, dlogvar_z + dlogvar_kl], axis=-1)
+    # mu, logvar = heads[:, :Z], heads[:, Z:]: all roads meet
+    dheads = np.concatenate([dmu + roads.dmu, dlogvar + roads.dlogvar], axis=-1)
 
     # encoder_hidden, heads = stack(x, encoder)
     _, dencoder = stack_backward(dheads, x, encoder, activation, trace.encoder_hidden)
-    return Params(dencoder, ddecoder)
+    return Params(dencoder, ddecoder, dlearned)
+
+
+def check_objective(objective):
+    """Raise TypeError unless objective is an instance of Objective."""
+    if not isinstance(objective, Objective):
+        raise TypeError(f"objective is {objective!r}; expected one such as npvae.ClosedForm()")
 
 
 def _check_batch(vae, x, noise):

@@ -10,31 +10,41 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import kernels
-from ._checks import check_number, check_positive_int, check_rng
-from .elbo import elbo, elbo_backward
-from .evaluation import Evaluation, evaluate, per_row, summarize
+from ._checks import check_positive_int, check_rng
+from .diagnosis import (
+    DeadUnitsWarning,
+    FloorWarning,
+    GreyTargetsWarning,
+    findings,
+    take_vitals,
+)
+from .elbo import CLOSED_FORM, check_objective, elbo, elbo_backward
+from .evaluation import Evaluation, evaluate, per_row
 from .likelihoods import Bernoulli, binarize_rows
 from .likelihoods import binarize as draw_binary
+from .objectives import Objective
 from .optimizers import Optimizer
 from .vae import VAE
 
 LARGE_STEP = 1e6
 ENTROPY_ROWS = 2000
+SETTLED_STEPS = 500  # before so many, a model may yet leave the floor and wake its units
 
 
 class Epoch(NamedTuple):
     """One pass over the data: means over its rows, each as it was when its turn came.
 
-    elbo = reconstruction − kl whatever beta is; reconstruction − beta·kl is what was raised.
+    elbo = reconstruction − kl whatever the objective is; bound is the objective's.
     """
 
     epoch: int  # from 1
+    bound: float  # nats, what was raised
     elbo: float  # nats
     reconstruction: float  # nats
     kl: float  # nats
     kl_per_dim: np.ndarray  # (Z,) nats
     active_units: int
-    beta: float
+    objective: Objective
     seconds: float  # of training, validation not counted
     images_per_second: float
     validation: Evaluation | None  # of x_val, after the epoch
@@ -71,14 +81,6 @@ class NonFiniteError(ArithmeticError):
         )
 
 
-class GreyTargetsWarning(UserWarning):
-    """A Bernoulli likelihood is given targets strictly between 0 and 1."""
-
-
-class CollapseWarning(UserWarning):
-    """No latent unit is active: the decoder ignores z."""
-
-
 def train(
     vae: VAE,
     x: ArrayLike,
@@ -87,8 +89,7 @@ def train(
     optimizer: Optimizer,
     rng: np.random.Generator,
     batch_size: int = 100,
-    samples: int = 1,
-    beta: float | Callable[[int], float] = 1.0,
+    objective: Objective | Callable[[int], Objective] = CLOSED_FORM,
     binarize: bool = False,
     x_val: ArrayLike | None = None,
 ) -> Iterator[Epoch]:
@@ -99,15 +100,15 @@ def train(
                     Bernoulli likelihood or to be binarised
     optimizer       such as npvae.Adam(1e-3); changes vae.params in place
     batch_size      B; the last batch of an epoch holds what is left
-    samples         L draws of z a row
-    beta            weight of the KL: a number, or a function of the epoch (from 1), such as
-                    lambda epoch: min(1, epoch / 10)
+    objective       the bound to raise, such as npvae.ImportanceWeighted(5), or a function of the
+                    epoch (from 1), such as
+                    lambda epoch: npvae.ClosedForm(beta=min(1, epoch / 10))
     binarize        True draws binary targets anew each time a row is visited
     x_val (M, D)    evaluated after each epoch, binarised once if binarize is True; it never
                     changes what is learned
     Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
-    during training. Warns GreyTargetsWarning where the bound is not one of log p(x), and once
-    CollapseWarning after an epoch without an active unit.
+    during training. Warns GreyTargetsWarning where the bound is not one of log p(x), and after
+    an epoch, once for each kind, DiagnosisWarnings.
     """
     if not isinstance(binarize, bool):
         raise TypeError(f"binarize is {binarize!r}; expected True or False")
@@ -117,53 +118,54 @@ def train(
         x_val, _ = vae.check_rows(f"x_val{purpose}", x_val, reading)
     check_positive_int("epochs", epochs)
     check_positive_int("batch_size", batch_size)
-    check_positive_int("samples", samples)
-    if not callable(beta):
-        check_number("beta", beta, low=0, low_allowed=True)
+    _objective_at(objective, 1)
     if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
     check_rng(rng)
     if not binarize and isinstance(vae.likelihood, Bernoulli):
         _warn_of_grey(vae, x, unit)
     rngs = rng.spawn(4)
-    return _epochs(
-        vae, x, unit, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs
-    )
+    return _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, objective, binarize, rngs)
 
 
-def _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, samples, beta, binarize, rngs):
+def _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, objective, binarize, rngs):
     order_rng, noise_rng, target_rng, evaluation_rng = rngs
-    collapsed = False
+    steps, told = 0, set()
     if x_val is not None and binarize:
         x_val = draw_binary(x_val, rng=evaluation_rng)
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
-        weight = _beta_at(beta, epoch)
-        visited = []
+        now = _objective_at(objective, epoch)
+        visited, bounds = [], []
         for step, rows in enumerate(minibatches(len(x), batch_size, rng=order_rng), start=1):
             if binarize:
                 batch = binarize_rows(x, rows, unit, vae.dtype, rng=target_rng)
             else:
                 batch = kernels.gather(x, rows, unit, vae.dtype)
-            noise = noise_rng.standard_normal((samples, len(rows), vae.latent_dim), vae.dtype)
+            noise = noise_rng.standard_normal((now.samples, len(rows), vae.latent_dim), vae.dtype)
             try:
-                trace = descend(vae, optimizer, batch, noise, weight)
+                trace = descend(vae, optimizer, batch, noise, now)
             except _NonFinite as error:
                 raise NonFiniteError(str(error), epoch, step) from None
             visited.append(per_row(trace))
+            bounds.append(trace.bound)
         seconds = time.perf_counter() - start
-        summary = summarize(*map(np.concatenate, zip(*visited, strict=True)))
-        if summary.active_units == 0 and len(x) > 1 and not collapsed:
-            collapsed = True
-            _warn_of_collapse(epoch, weight)
+        steps += step
+        rows = [np.concatenate(parts) for parts in zip(*visited, strict=True)]
+        vitals = take_vitals(
+            vae, x, unit, *rows, binarized=binarize, beta=getattr(now, "beta", None)
+        )
+        _warn(vitals, epoch, steps, told)
+        summary = vitals.evaluation
         yield Epoch(
             epoch=epoch,
+            bound=float(np.concatenate(bounds).mean(dtype=np.float64)),
             elbo=summary.elbo,
             reconstruction=summary.reconstruction,
             kl=summary.kl,
             kl_per_dim=summary.kl_per_dim,
             active_units=summary.active_units,
-            beta=weight,
+            objective=now,
             seconds=seconds,
             images_per_second=len(x) / seconds,
             validation=None if x_val is None else evaluate(vae, x_val, rng=evaluation_rng),
@@ -182,19 +184,22 @@ def minibatches(n, batch_size, *, rng):
         yield order[start : start + batch_size]
 
 
-def descend(vae, optimizer, x, noise, beta):
+def descend(vae, optimizer, x, noise, objective):
     """One step down loss = −(1/B) Σ_b bound_b.                  [training.2]
 
     x (B, D), noise (L, B, Z) -> the Trace before the step
     The mean over the batch is taken here and nowhere else.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
-        trace = elbo(vae, x, noise, beta)
+        trace = elbo(vae, x, noise, objective)
         _require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
         dbound = np.full(len(x), -1 / len(x), vae.dtype)
         grads = elbo_backward(dbound, vae, x, noise, trace).arrays()
         largest = _require_finite({f"gradient of {name}": dv for name, dv in grads.items()})
         _update(optimizer, vae.params.arrays(), grads, largest)
+    if getattr(vae.likelihood, "optimal", False):
+        logvar = vae.likelihood.optimal_logvar(x, trace.decoder_output)
+        vae.params.likelihood["logvar"][:] = logvar
     return trace
 
 
@@ -226,23 +231,26 @@ def _require_finite(quantities):
     return largest
 
 
-def _beta_at(beta, epoch):
-    if not callable(beta):
-        return beta
-    weight = beta(epoch)
-    check_number(f"beta({epoch})", weight, low=0, low_allowed=True)
-    return weight
+def _objective_at(objective, epoch):
+    if isinstance(objective, Objective | type) or not callable(objective):
+        check_objective(objective)
+        return objective
+    chosen = objective(epoch)
+    if not isinstance(chosen, Objective):
+        raise TypeError(
+            f"objective({epoch}) is {chosen!r}; expected one such as npvae.ClosedForm()"
+        )
+    return chosen
 
 
-def _warn_of_collapse(epoch, beta):
-    warnings.warn(
-        f"no latent unit is active after epoch {epoch}: the decoder ignores z (posterior "
-        f"collapse). Likely causes: beta = {beta:g} too large, a likelihood too wide for the "
-        "data, a learning rate too large, or an epoch of too few steps. Let beta rise from 0 "
-        "over the first epochs",
-        CollapseWarning,
-        stacklevel=3,
-    )
+def _warn(vitals, epoch, steps, told):
+    """Warn of each kind of finding once; of what may yet pass, not before SETTLED_STEPS."""
+    for finding in findings(vitals):
+        kind = type(finding)
+        passing = kind in (FloorWarning, DeadUnitsWarning) and steps < SETTLED_STEPS
+        if kind not in told and not passing:
+            told.add(kind)
+            warnings.warn(kind(f"{finding} (after epoch {epoch})"), stacklevel=3)
 
 
 def _warn_of_grey(vae, x, unit):

@@ -15,9 +15,8 @@ from ._checks import check_choice, check_number, check_positive_int, check_rng, 
 from .activations import ACTIVATIONS
 from .dense import Layer, init_layers, stack
 from .elbo import Params
-from .likelihoods import LIKELIHOODS, Bernoulli, Gaussian, HeteroscedasticGaussian
+from .likelihoods import LIKELIHOODS, Likelihood
 
-Likelihood = Bernoulli | Gaussian | HeteroscedasticGaussian
 LOGVAR_HEAD_SCALE = 0.1
 
 
@@ -85,7 +84,8 @@ class VAE:
             row = matrix("x_mean", row, columns=data_dim, letters="(1, D)", dtype=dtype)
             likelihood.check_support("x_mean", row)
             decoder[-1].b[:] = likelihood.output_bias(row[0])
-        return cls(Params(encoder, decoder), likelihood, activation)
+        params = Params(encoder, decoder, likelihood.init_learned(dtype))
+        return cls(params, likelihood, activation)
 
     @property
     def data_dim(self) -> int:
@@ -140,7 +140,9 @@ class VAE:
         check_positive_int("n", n)
         check_rng(rng)
         output = self._decoder_output(rng.standard_normal((n, self.latent_dim), self.dtype))
-        return self.likelihood.draw(output, rng=rng) if draw else self.likelihood.mean(output)
+        if draw:
+            return self.likelihood.draw(output, rng=rng, **self.params.likelihood)
+        return self.likelihood.mean(output)
 
     def check_data(self, name: str, x: ArrayLike) -> np.ndarray:
         """x as a C-contiguous (N, D) array of the model's dtype.
@@ -171,12 +173,12 @@ class VAE:
     def astype(self, dtype: DTypeLike) -> VAE:
         """A copy of the model with parameters of dtype."""
         dtype = _check_dtype(dtype)
-        params = Params(
-            *(
-                tuple(Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers)
-                for layers in self.params
-            )
+        encoder, decoder = (
+            tuple(Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers)
+            for layers in (self.params.encoder, self.params.decoder)
         )
+        learned = {name: array.astype(dtype) for name, array in self.params.likelihood.items()}
+        params = Params(encoder, decoder, learned)
         return dataclasses.replace(self, params=params)
 
     def save(self, path: str | PathLike) -> None:

@@ -20,6 +20,7 @@ COVERED = (
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",
+    "init_learned",
     "output_width",
     "check_support",
 }
@@ -85,7 +86,8 @@ def uncited_functions(root=ROOT):
     return [
         f"{module}.{node.name}"
         for module in COVERED
-        for node in _definitions(root / "npvae" / f"{module}.py")
+        for path in _sources(root / "npvae" / module)
+        for node in _definitions(path)
         if isinstance(node, ast.FunctionDef)
         and not node.name.startswith("_")
         and node.name not in EXEMPT
@@ -125,6 +127,11 @@ def _marks(root):
         if ast.unparse(decorator).startswith("pytest.mark.equation(")
         for tag in decorator.args
     )
+
+
+def _sources(module):
+    """A module's one file, or the files of a package."""
+    return sorted(module.glob("*.py")) or [module.with_suffix(".py")]
 
 
 def _definitions(path):

@@ -18,7 +18,12 @@ def trained(beta):
     )
     optimizer = npvae.Adam(3e-3)
     for _ in npvae.train(
-        vae, x, epochs=150, optimizer=optimizer, beta=beta, rng=np.random.default_rng(2)
+        vae,
+        x,
+        epochs=150,
+        optimizer=optimizer,
+        objective=npvae.ClosedForm(beta),
+        rng=np.random.default_rng(2),
     ):
         pass
     return vae

@@ -73,11 +73,10 @@ def _integers():
 
 def _objective(epochs):
     """What training raised, where that is not the elbo."""
-    low, high = min(e.beta for e in epochs), max(e.beta for e in epochs)
-    if low == high == 1:
+    first, last = epochs[0].objective, epochs[-1].objective
+    if all(getattr(e.objective, "beta", None) == 1 for e in epochs):
         return ""
-    beta = f"beta = {low:g}" if low == high else f"beta between {low:g} and {high:g}"
-    return f"Training raised reconstruction − beta·kl, {beta}"
+    return f"Training raised {first}" + (f",\nand at last {last}" if last != first else "")
 
 
 def latent_scatter(vae: VAE, x: ArrayLike, labels: ArrayLike) -> Figure:

@@ -34,7 +34,7 @@ def test_every_row_of_the_table_of_weightings(loss, beta, c, example):
         vae = npvae.VAE.init(
             D, hidden=(5,), latent_dim=Z, likelihood=likelihood, dtype=np.float64, rng=rng
         )
-        trace = npvae.elbo(vae, x, noise, beta_here)
+        trace = npvae.elbo(vae, x, noise, npvae.ClosedForm(beta_here))
         value = eval(loss, names | _their_arrays(x, trace))
         constants.append(value + c_here * trace.bound.mean())
     assert np.ptp(constants) < 1e-12 * max(1, *np.abs(constants))
@@ -63,7 +63,7 @@ def linear_vae(W, sigma, *, posterior_mean, logvar):
         dtype=np.float64,
         rng=np.random.default_rng(0),
     )
-    (encoder,), (decoder,) = vae.params
+    (encoder,), (decoder,), _ = vae.params
     decoder.W[:] = W
     encoder.W[:] = np.hstack([posterior_mean, np.zeros((D, Z))])
     encoder.b[Z:] = logvar
@@ -101,7 +101,7 @@ X = np.array([[1.5]])
 
 
 def test_2_half_the_price_overshoots_by_0_4554():
-    trace = npvae.elbo(try_it(0.8, 0.36), X, sigma_points(1, 1), beta=0.5)
+    trace = npvae.elbo(try_it(0.8, 0.36), X, sigma_points(1, 1), npvae.ClosedForm(beta=0.5))
     assert trace.bound[0] - norm.logpdf(1.5) == pytest.approx(0.4554, abs=5e-5)
     assert trace.kl[0] == pytest.approx(0.9108, abs=5e-5)
 

@@ -30,7 +30,7 @@ def start(task):
             images,
             epochs=epochs,
             batch_size=task.batch_size,
-            samples=task.samples,
+            objective=npvae.ClosedForm(samples=task.samples),
             optimizer=optimizer,
             binarize=task.binarize,
             rng=rng,

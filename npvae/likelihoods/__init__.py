@@ -1,0 +1,39 @@
+"""log p(x|z): what the decoder emits, read as a distribution over x.
+
+A likelihood is four functions of the decoder's output — log_prob and its backward, mean,
+draw — and a few words on the output: its width, the support of x, a good initial bias, and
+what a decoder gets that ignores z.
+"""
+
+from .base import Likelihood
+from .bernoulli import Bernoulli, binarize, binarize_rows
+from .categorical import Categorical, bits_per_dim
+from .continuous_bernoulli import ContinuousBernoulli
+from .gaussian import Gaussian, HeteroscedasticGaussian
+from .learned_gaussian import LearnedGaussian
+
+LIKELIHOODS = {
+    cls.__name__: cls
+    for cls in (
+        Bernoulli,
+        Gaussian,
+        HeteroscedasticGaussian,
+        LearnedGaussian,
+        ContinuousBernoulli,
+        Categorical,
+    )
+}
+
+__all__ = [
+    "LIKELIHOODS",
+    "Bernoulli",
+    "Categorical",
+    "ContinuousBernoulli",
+    "Gaussian",
+    "HeteroscedasticGaussian",
+    "LearnedGaussian",
+    "Likelihood",
+    "binarize",
+    "binarize_rows",
+    "bits_per_dim",
+]

@@ -1,0 +1,63 @@
+"""What every likelihood has in common."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+
+class Likelihood:
+    """p(x|z): the decoder's output, read as a distribution over x.
+
+    With x (B, D), output (L, B, W), W = output_width(D), and learned the arrays that
+    init_learned made, by name, each likelihood defines
+
+        log_prob(x, output, **learned) -> log_px_z (L, B), in nats
+        log_prob_backward(dlog_px_z, x, output, **learned) -> doutput (L, B, W)
+        log_prob_backward_learned(…the same) -> {name: gradient}, if anything is learned
+        mean(output) -> E[x|z], (…, D)
+        draw(output, rng=rng, **learned) -> x (…, D)
+        output_bias(x_mean) -> b (W,) with mean(b) = x_mean (D,)
+        floor(x) -> the best mean log p(x) of a decoder that ignores z
+    """
+
+    log_prob: ClassVar[Callable[..., np.ndarray]]
+    log_prob_backward: ClassVar[Callable[..., np.ndarray]]
+    log_prob_backward_learned: ClassVar[Callable[..., dict[str, np.ndarray]]]
+    mean: ClassVar[Callable[..., np.ndarray]]
+    draw: ClassVar[Callable[..., np.ndarray]]
+    output_bias: ClassVar[Callable[..., np.ndarray]]
+    floor: ClassVar[Callable[..., float]]
+
+    def init_learned(self, dtype: DTypeLike) -> dict[str, np.ndarray]:
+        """What the likelihood itself learns, by name, where it starts: nothing."""
+        return {}
+
+    def output_width(self, data_dim: int) -> int:
+        """Numbers that the decoder emits for D numbers of data: D."""
+        return data_dim
+
+    def check_support(self, name: str, x: np.ndarray) -> int:
+        """The number in x that stands for 1: 1 itself. Any finite x has a density."""
+        return 1
+
+    def check_mean(self, name: str, x_mean: np.ndarray) -> None:
+        """Raise ValueError unless x_mean can be a mean of x: it lies in the support."""
+        self.check_support(name, x_mean)
+
+
+def invert_mean(
+    mean: Callable[[np.ndarray], np.ndarray], x_mean: np.ndarray, bound: float = 1000.0
+) -> np.ndarray:
+    """The a with mean(a) = x_mean, by halving [−bound, bound] 64 times.    [likelihoods.7]
+
+    mean increases from 0.001 or less to 0.999 or more, and x_mean (D,) is clipped to that
+    """
+    target = np.clip(x_mean, 0.001, 0.999, dtype=np.float64)
+    low, high = np.full_like(target, -bound), np.full_like(target, bound)
+    for _ in range(64):
+        middle = (low + high) / 2
+        below = mean(middle) < target
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return middle.astype(x_mean.dtype)
