@@ -30,7 +30,16 @@ from .elbo import Params, Trace, elbo, elbo_backward
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
 from .importance import LogLikelihood, log_likelihood
-from .likelihoods import Bernoulli, Gaussian, HeteroscedasticGaussian, binarize
+from .likelihoods import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    Gaussian,
+    HeteroscedasticGaussian,
+    LearnedGaussian,
+    binarize,
+    bits_per_dim,
+)
 from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
 from .training import Epoch, NonFiniteError, train
@@ -45,8 +54,10 @@ __all__ = [
     "Adagrad",
     "Adam",
     "Bernoulli",
+    "Categorical",
     "ClosedForm",
     "CollapseWarning",
+    "ContinuousBernoulli",
     "DeadUnitsWarning",
     "Diagnosis",
     "DiagnosisWarning",
@@ -60,6 +71,7 @@ __all__ = [
     "GreyTargetsWarning",
     "HeteroscedasticGaussian",
     "ImportanceWeighted",
+    "LearnedGaussian",
     "LogLikelihood",
     "NonFiniteError",
     "Params",
@@ -68,6 +80,7 @@ __all__ = [
     "Trace",
     "WidePosteriorWarning",
     "binarize",
+    "bits_per_dim",
     "check_gradient",
     "check_model_gradient",
     "datasets",

@@ -429,6 +429,7 @@ def test_a_run_that_explodes_ends_with_finite_parameters():
 
 
 @collapse_is_not_the_matter
+@pytest.mark.filterwarnings("ignore::npvae.EntropyWarning")
 def test_grey_targets_are_told_once_with_their_entropy():
     x = np.full((40, 12), 0.3, np.float32)
     entropy = -12 * (0.3 * np.log(0.3) + 0.7 * np.log(0.7))
