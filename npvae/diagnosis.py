@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from .elbo import elbo
 from .evaluation import Evaluation, per_row, summarize
@@ -94,6 +93,8 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
     same model and data always get the same answer.                [diagnosis.1]
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support.
     """
+    from scipy.stats import qmc  # here, for it would triple the time that import npvae takes
+
     x = vae.check_data("x", x)
     sobol = qmc.Sobol(vae.latent_dim, scramble=False)
     sobol.fast_forward(1)  # its first point is 0, whose quantile is −∞

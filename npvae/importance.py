@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from ._checks import check_positive_int, check_rng
 from .activations import ACTIVATIONS
@@ -64,6 +63,8 @@ def log_likelihood(
     samples no integer >= 1, rng no Generator, progress no bool.
     Burda, Grosse & Salakhutdinov 2015, section 5, with K = 5000.
     """
+    from tqdm import tqdm  # here, so that import npvae need not read it
+
     x = vae.check_data("x", x)
     check_positive_int("samples", samples)
     check_rng(rng)

@@ -82,7 +82,7 @@ class VAE:
         if x_mean is not None:
             row = np.reshape(x_mean, (1, -1))
             row = matrix("x_mean", row, columns=data_dim, letters="(1, D)", dtype=dtype)
-            likelihood.check_support("x_mean", row)
+            likelihood.check_mean("x_mean", row)
             decoder[-1].b[:] = likelihood.output_bias(row[0])
         params = Params(encoder, decoder, likelihood.init_learned(dtype))
         return cls(params, likelihood, activation)
@@ -147,9 +147,9 @@ class VAE:
     def check_data(self, name: str, x: ArrayLike) -> np.ndarray:
         """x as a C-contiguous (N, D) array of the model's dtype.
 
-        A Bernoulli likelihood reads uint8 x as 8-bit grey levels, x / 255.
+        Where the likelihood speaks of grey levels, uint8 x is read as such, x / 255.
         Raises TypeError or ValueError if it is no finite (N, D) array in the support, or if
-        a Bernoulli likelihood is given uint8 x with 1 its largest entry.
+        such a likelihood is given uint8 x with 1 its largest entry.
         """
         rows, unit = self.check_rows(name, x, self.likelihood)
         return rows if rows.dtype == self.dtype else np.divide(rows, unit, dtype=self.dtype)
@@ -193,7 +193,7 @@ class VAE:
             "hidden": [layer.b.size for layer in self.params.encoder[:-1]],
             "decoder_hidden": [layer.b.size for layer in self.params.decoder[:-1]],
             "likelihood": type(self.likelihood).__name__,
-            "likelihood_options": dataclasses.asdict(self.likelihood),
+            "likelihood_options": vars(self.likelihood),
             "activation": self.activation,
             "dtype": self.dtype.name,
         }

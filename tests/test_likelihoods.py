@@ -320,7 +320,10 @@ def test_the_optimal_width_of_a_perfect_reconstruction_is_finite(dtype):
 
 
 def test_float32_sums_of_the_width_keep_their_digits():
-    """At the best width 200,000 terms of size 1 cancel: what is left are roundings of each."""
+    """At the best width 200,000 terms of size 1 cancel: what is left are roundings of each.
+
+    They add up to 7e-6, as a standard deviation; sums of a row in float32 are off by 1e-4.
+    """
     rng = np.random.default_rng(11)
     x = rng.random((256, 784), np.float32)
     mean, g = np.full((1, *x.shape), 0.5, np.float32), np.ones((1, 256), np.float32)
@@ -329,7 +332,7 @@ def test_float32_sums_of_the_width_keep_their_digits():
     assert logvar.item() == pytest.approx(math.log(exact), rel=6e-8)
     expected = (exact * math.exp(-logvar.item()) - 1) / 2 * x.size
     got = LEARNED.log_prob_backward_learned(g, x, mean, logvar)["logvar"]
-    assert got.item() == pytest.approx(expected, abs=1e-8 * x.size)
+    assert got.item() == pytest.approx(expected, abs=5.5 * 7e-6)
 
 
 @pytest.mark.equation("likelihoods.11")
@@ -347,13 +350,14 @@ def test_a_learned_width_starts_where_it_was_told(dtype):
 
 # Continuous Bernoulli
 
+# s, from the smallest float64 on: its oracle needs 400 digits
 DISTANCES = st.one_of(st.floats(0, 1e4), st.floats(0.9, 1.1), st.floats(1e-30, 1e-3))
 
 
 def density(x, a):
     """λ^x (1 − λ)^(1−x) C(λ) to 60 digits, with C(λ) = 2 artanh(1 − 2λ)/(1 − 2λ), or 2 at λ = ½.
 
-    Loaiza-Ganem & Cunningham 2019, eqs. (5) and (6).
+    Loaiza-Ganem & Cunningham 2019.
     """
     x, a = mpmath.mpf(x), mpmath.mpf(a)
     light, dark = 1 / (1 + mpmath.exp(-a)), 1 / (1 + mpmath.exp(a))
@@ -376,7 +380,7 @@ def test_continuous_bernoulli_log_prob_is_the_papers(x, a):
 def test_continuous_bernoulli_keeps_its_digits_at_any_logit(dtype, s, dark, x):
     """To 4 roundings of its two terms, which have opposite signs."""
     a = dtype(-s if dark else s)
-    with mpmath.workdps(60):
+    with mpmath.workdps(400):
         exact = mpmath.mpf(float(a))
         distance = abs(exact) * (x if dark else 1 - mpmath.mpf(x))
         normalizer = mpmath.log(-mpmath.expm1(-abs(exact)) / abs(exact)) if a else mpmath.mpf(0)
@@ -390,7 +394,7 @@ def test_continuous_bernoulli_keeps_its_digits_at_any_logit(dtype, s, dark, x):
 @given(s=DISTANCES)
 def test_the_normaliser_and_its_slope_are_right_to_the_last_digits(dtype, s):
     s = dtype(s)
-    with mpmath.workdps(60):
+    with mpmath.workdps(400):
         exact = mpmath.mpf(float(s))
         mass = float(mpmath.log(-mpmath.expm1(-exact) / exact)) if s else 0.0
         mean = float(1 / exact - 1 / mpmath.expm1(exact)) if s else 0.5
@@ -567,10 +571,10 @@ def test_the_categorical_start_is_the_broadest_with_that_mean(levels):
     bias = likelihood.output_bias(x_mean)
     steps = np.diff(bias.reshape(4, levels), axis=-1)
     np.testing.assert_allclose(steps, np.broadcast_to(steps[:, :1], steps.shape), rtol=1e-10)
-    ends = [log_prob(likelihood, np.full((1, 4), end), bias).item() for end in (0.0, 1.0)]
-    assert np.isfinite(ends).all()
     if levels == 2:
-        np.testing.assert_allclose(steps[:, 0], BERNOULLI.output_bias(x_mean), rtol=1e-12)
+        np.testing.assert_allclose(
+            steps[:, 0], BERNOULLI.output_bias(x_mean), rtol=1e-12, atol=1e-15
+        )
     binary = likelihood.output_bias(np.full(4, 0.2))
     x = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     cost = -log_prob(likelihood, x, binary).mean() / 4
@@ -602,7 +606,7 @@ def best_by_search(likelihood, x):
 
     def cost(v):
         output = np.tile(v[:width], (1, len(x), 1))
-        learned = {name: v[width:] for name in names}
+        learned = dict.fromkeys(names, v[width:])
         value = np.mean(likelihood.log_prob(x, output, **learned))
         slopes = [likelihood.log_prob_backward(g, x, output, **learned).sum(axis=(0, 1))]
         if learned:
@@ -653,10 +657,10 @@ def test_floor_of_the_continuous_bernoulli(grey):
     assert_floor(CONTINUOUS, grey)
 
 
-def test_floor_of_black_images_is_that_of_pixels_a_thousandth_grey():
+def test_floor_of_black_images_is_finite():
     black = np.zeros((4, 2))
     assert BERNOULLI.floor(black) == CATEGORICAL.floor(black) == 0
-    expected = 2 * (math.log(1000) - 1)  # −s y − log((1 − e^−s)/s) at s = 1000, y = 0.001
+    expected = 2 * math.log(1000)  # the density s e^−sy / (1 − e^−s) at s = 1000, y = 0
     assert CONTINUOUS.floor(black) == pytest.approx(expected, rel=1e-12)
 
 
@@ -873,7 +877,7 @@ def test_levels_that_cannot_be():
 
 
 @DTYPES
-@pytest.mark.parametrize("levels", [2, 5, 256, 65536])
+@pytest.mark.parametrize("levels", [2, 5, 256, 60001, 65536])
 def test_floats_are_levels_to_a_thousandth_of_a_step(dtype, levels):
     likelihood = Categorical(levels)
     k = np.linspace(0, levels - 1, 1001).round()

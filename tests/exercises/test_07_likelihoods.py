@@ -5,10 +5,20 @@ import os
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
-from npvae import Bernoulli, Gaussian, HeteroscedasticGaussian, datasets
+from npvae import datasets
+from npvae.likelihoods import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    Gaussian,
+    HeteroscedasticGaussian,
+    LearnedGaussian,
+    bits_per_dim,
+)
 
 
 def log_prob(x, logit):
@@ -64,10 +74,71 @@ def test_6_evenly_spread_grey_has_half_a_nat():
     assert mean == pytest.approx(1 / 2, rel=1e-8)
 
 
-def test_what_the_chapter_says_of_mnist():
+def test_7_the_continuous_bernoulli_at_nine_tenths():
+    x, a = np.array([[0.3]]), np.full((1, 1, 1), math.log(9))
+    normalizer = ContinuousBernoulli().log_prob(x, a) - Bernoulli().log_prob(x, a)
+    assert normalizer.item() == pytest.approx(1.010, abs=5e-4)
+    assert ContinuousBernoulli().mean(a).item() == pytest.approx(0.670, abs=5e-4)
+
+
+def test_8_bits_of_a_density_and_of_a_probability():
+    assert bits_per_dim(1500, 784) + 8 == pytest.approx(5.24, abs=0.005)
+    assert bits_per_dim(-700, 784) == pytest.approx(1.29, abs=0.005)
+
+
+def test_a_dequantised_density_bounds_the_probability_of_a_level():
+    """Of a cell of [0, 1] cut into 256, under a continuous Bernoulli."""
+    u = (np.arange(1000) + 0.5) / 1000
+    for k, a in ((0, -300.0), (128, 2.0), (255, 900.0)):
+        x = (k + u[:, None]) / 256
+        log_p = ContinuousBernoulli().log_prob(x, np.full((1, 1000, 1), a))[0]
+        log_level = math.log(np.exp(log_p).mean() / 256)
+        assert bits_per_dim(log_level, 1) < bits_per_dim(log_p.mean(), 1) + 8
+
+
+@pytest.fixture
+def mnist():
     if "NPVAE_DATA_DIR" not in os.environ:
         pytest.skip("NPVAE_DATA_DIR names no folder with MNIST")
-    mnist = datasets.load_mnist()
+    return datasets.load_mnist()
+
+
+def test_the_floors_of_mnist(mnist):
+    floors = [
+        (Bernoulli(), -205.65, 0.005),
+        (Gaussian(1), -746.9, 0.05),
+        (Gaussian(0.1), -1557.6, 0.05),
+        (LearnedGaussian(), -55.2, 0.05),
+        (HeteroscedasticGaussian(0.01), 856.1, 0.05),
+        (ContinuousBernoulli(), 2493.6, 0.05),
+        (Categorical(), -908.4, 0.05),
+    ]
+    for likelihood, floor, half_a_digit in floors:
+        assert likelihood.floor(mnist.test) == pytest.approx(floor, abs=half_a_digit)
+    assert np.count_nonzero(mnist.test.max(axis=0) == 0) == 116
+    assert math.sqrt(mnist.test.var(axis=0, dtype=np.float64).mean()) == pytest.approx(
+        0.26, abs=0.005
+    )
+
+
+def test_three_starts_of_256_levels_on_mnist(mnist):
+    """Each start's logits by level, weighed by how often the test set has that level."""
+    x_mean = np.clip(mnist.train.mean(axis=0, dtype=np.float64), 0.001, 0.999)
+    levels = np.rint(255 * mnist.test).astype(int)
+    counts = np.stack([np.bincount(column, minlength=256) for column in levels.T])
+
+    def cost(logits):
+        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        return -np.sum(counts * log_p) / len(levels)
+
+    start = Categorical().output_bias(x_mean).reshape(784, 256)
+    assert cost(start) == pytest.approx(2260, abs=0.5)
+    assert cost(np.zeros_like(start)) == pytest.approx(4347, abs=0.5)
+    binomial = stats.binom.logpmf(np.arange(256), 255, x_mean[:, None])
+    assert cost(binomial) == pytest.approx(41_000, abs=500)
+
+
+def test_what_the_chapter_says_of_mnist(mnist):
     assert np.count_nonzero(mnist.train.max(axis=0) == 0) == 67
     assert np.mean((mnist.test > 0) & (mnist.test < 1)) == pytest.approx(0.19, abs=0.005)
     variances = np.linalg.eigvalsh(np.cov(mnist.train.T, bias=True))
