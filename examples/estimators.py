@@ -169,12 +169,9 @@ def draw(results):
         panels[place].set_yscale("log")
         panels[place].set_xticks(DRAWS, map(str, DRAWS))
         panels[place].grid(alpha=0.3)
-    figure.supxlabel(
-        "draws of z a row, L or K; dotted: the distance that chance alone would give",
-        fontsize="medium",
-    )
+    caption = "against draws of z a row, L or K; dotted: the distance that chance alone would give"
     handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, title=caption)
     return figure
 
 

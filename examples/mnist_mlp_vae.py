@@ -135,8 +135,9 @@ def compile_kernels(args, vae, x):
 def explain(args, vae, x):
     """What the numbers to come mean."""
     raised = objective(args)
-    what = f"beta up to {args.beta:g}" if callable(raised) else raised
-    print(f"nats an image: elbo = reconstruction − kl; raised is {what}")
+    if callable(raised):
+        raised = f"{raised(1)}, then more beta, up to {args.beta:g}"
+    print(f"nats an image: elbo = reconstruction − kl\nraised: {raised}")
     if args.binarize == "none" and args.likelihood == "bernoulli":
         entropy = vae.likelihood.entropy(x[:10_000]).mean()
         print(f"grey targets: no elbo can exceed −{entropy:.1f}, minus their own entropy")

@@ -12,7 +12,7 @@ import numpy as np
 from .activations import ACTIVATIONS
 from .dense import Layer, dense_backward_input, stack, stack_backward
 from .kl import gaussian_kl
-from .objectives import ClosedForm, Objective
+from .objectives import ClosedForm, Objective, check_objective
 from .reparameterization import reparameterize, reparameterize_backward
 
 if TYPE_CHECKING:
@@ -127,12 +127,6 @@ def elbo_backward(
     # encoder_hidden, heads = stack(x, encoder)
     _, dencoder = stack_backward(dheads, x, encoder, activation, trace.encoder_hidden)
     return Params(dencoder, ddecoder, dlearned)
-
-
-def check_objective(objective):
-    """Raise TypeError unless objective is an instance of Objective."""
-    if not isinstance(objective, Objective):
-        raise TypeError(f"objective is {objective!r}; expected one such as npvae.ClosedForm()")
 
 
 def _check_batch(vae, x, noise):

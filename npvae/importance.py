@@ -84,7 +84,7 @@ def log_likelihood(
 
 
 def draw_log_weights(vae, x, draws, *, rng):
-    """log w of fresh draws from q(z|x).
+    """log w of fresh draws from q(z|x).                         [objectives.10]
 
     x (B, D) -> log_w (draws, B)
     """

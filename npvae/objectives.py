@@ -6,8 +6,9 @@ An objective is two functions of one forward pass: `bound`, one number a row, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import InitVar, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -31,17 +32,18 @@ class Roads(NamedTuple):
 
 
 class Objective:
-    """What `train` asks of an objective; `samples` is the number of draws of z a row, L or K."""
+    """A bound on log p(x), made of what one forward pass computed.
+
+    With noise (L, B, Z) and the trace of a forward pass with it, each objective defines
+
+        samples, the number of draws of z a row that `train` makes: L, or K
+        bound(trace, noise) -> bound (B,), in nats
+        bound_backward(dbound, trace, noise) -> Roads
+    """
 
     samples: int
-
-    def bound(self, trace: Trace, noise: np.ndarray) -> np.ndarray:
-        """noise (L, B, Z) and the trace of a forward pass with it -> bound (B,), in nats."""
-        raise NotImplementedError
-
-    def bound_backward(self, dbound: np.ndarray, trace: Trace, noise: np.ndarray) -> Roads:
-        """dbound (B,); trace and noise as they were in bound -> Roads."""
-        raise NotImplementedError
+    bound: ClassVar[Callable[..., np.ndarray]]
+    bound_backward: ClassVar[Callable[..., Roads]]
 
     def check_samples(self, L: int) -> None:
         """Any L will do: averages over L draws have one mean, whatever L is."""
@@ -197,6 +199,12 @@ class ImportanceWeighted(Objective):
             )
 
 
+def check_objective(objective):
+    """Raise TypeError unless objective is an instance of Objective."""
+    if not isinstance(objective, Objective):
+        raise TypeError(f"objective is {objective!r}; expected one such as npvae.ClosedForm()")
+
+
 def log_weights(trace, noise):
     """log w = log p(x|z) + log p(z) − log q(z|x), in nats.      [objectives.10]
 
@@ -217,7 +225,7 @@ def log_ratio(z, logvar, noise):
 def log_ratio_backward(dratio, z):
     """dz = dratio z,  dlogvar = −½ Σ_l dratio.                  [objectives.12]
 
-    dratio (L, B), z (L, B, Z) -> dz (L, B, Z), dlogvar (B, 1)
+    dratio (L, B), z (L, B, Z) -> dz (L, B, Z), dlogvar (B, 1), one for all Z
     Along z = mu + σ·noise with its noise fixed, log q changes with σ alone.
     """
     return dratio[..., None] * z, -dratio.sum(axis=0)[:, None] / 2

@@ -18,11 +18,11 @@ from .diagnosis import (
     findings,
     take_vitals,
 )
-from .elbo import CLOSED_FORM, check_objective, elbo, elbo_backward
+from .elbo import CLOSED_FORM, elbo, elbo_backward
 from .evaluation import Evaluation, evaluate, per_row
 from .likelihoods import Bernoulli, binarize_rows
 from .likelihoods import binarize as draw_binary
-from .objectives import Objective
+from .objectives import Objective, check_objective
 from .optimizers import Optimizer
 from .vae import VAE
 

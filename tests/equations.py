@@ -15,7 +15,9 @@ COVERED = (
     "reparameterization",
     "kl",
     "likelihoods",
+    "objectives",
     "elbo",
+    "importance",
     "optimizers",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
@@ -24,6 +26,8 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "output_width",
     "check_support",
     "check_mean",
+    "check_objective",
+    "check_samples",
 }
 
 

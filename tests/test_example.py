@@ -86,10 +86,38 @@ def test_every_choice_reaches_the_model(data_dir, tmp_path):
     done = run("--data-dir", data_dir, *sizes, *choices, *rule, *weights, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "gaussian; binarize: none" in done.stdout
-    assert "raised is reconstruction − 0.5 kl" in done.stdout
+    assert "raised: ClosedForm(beta=0.5, samples=2)" in done.stdout
     vae = npvae.VAE.load(tmp_path / "vae.npz")
     assert vae.likelihood == npvae.Gaussian(0.25)
     assert vae.activation == "softplus"
+
+
+@pytest.mark.parametrize(
+    ("choices", "likelihood", "raised"),
+    [
+        (
+            "--objective importance-weighted --samples 3 --likelihood learned-gaussian",
+            npvae.LearnedGaussian(0.1),
+            "ImportanceWeighted(samples=3, gradient='total')",
+        ),
+        (
+            "--objective free-bits --free-bits 0.2 --likelihood continuous-bernoulli",
+            npvae.ContinuousBernoulli(),
+            "FreeBits(free_bits=0.2, samples=1)",
+        ),
+        (
+            "--objective sampled --warm-up 2 --likelihood categorical",
+            npvae.Categorical(),
+            "Sampled(beta=0.5, samples=1), then more beta, up to 1",
+        ),
+    ],
+)
+def test_objectives_and_likelihoods(data_dir, tmp_path, choices, likelihood, raised):
+    sizes = ["--hidden", 8, "--latent", 3, "--epochs", 2]
+    done = run("--data-dir", data_dir, *sizes, *choices.split(), "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"\nraised: {raised}\n" in done.stdout
+    assert npvae.VAE.load(tmp_path / "vae.npz").likelihood == likelihood
 
 
 def test_grey_targets_come_with_their_entropy(data_dir, tmp_path):
@@ -133,6 +161,9 @@ def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
         (["--lr", "nan"], "error: learning_rate is nan"),
         (["--likelihood", "gaussian", "--sigma", "0"], "error: sigma is 0.0"),
         (["--data", "mnist", "--data-dir", "absent"], "absent"),
+        (["--objective", "free-bits", "--beta", "2"], "free-bits has no KL for --beta or --warm"),
+        (["--objective", "importance-weighted", "--samples", "0"], "error: samples is 0"),
+        (["--likelihood", "categorical", "--levels", "7"], "with 7 levels expects k/6"),
         (["--data", "glyphs", "--data-dir", "absent"], "--data glyphs reads no files"),
         (["--out", str(SCRIPT)], "error: "),
     ],

@@ -1,0 +1,136 @@
+"""Weights go over to PyTorch, and come back.
+
+    python examples/to_pytorch.py out/vae.npz                        writes out/vae.pt
+    python examples/to_pytorch.py out/vae.npz --back trained.pt trained.npz
+
+The first writes the state_dict of the module below, which PyTorch can go on training; the second
+saves trained weights as a model of npvae. Both show that module and model compute the same.
+"""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import npvae
+from npvae.dense import Layer
+
+try:
+    import torch
+    from torch import nn
+except ImportError as error:
+    sys.exit(f"error: this example needs PyTorch, pip install torch ({error})")
+
+ACTIVATIONS = {
+    "identity": nn.Identity,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "softplus": lambda: nn.Softplus(threshold=40),  # by default y = a above 20: 2e-9 off
+}
+
+
+class VAE(nn.Module):
+    """The parameters of an npvae.VAE: encoder, decoder, and what the likelihood learns."""
+
+    def __init__(self, vae):
+        super().__init__()
+        self.encoder = to_sequential(vae.params.encoder, vae.activation)
+        self.decoder = to_sequential(vae.params.decoder, vae.activation)
+        learned = vae.params.likelihood.items()
+        self.likelihood = nn.ParameterDict({name: torch.tensor(array) for name, array in learned})
+
+    def forward(self, x, noise):
+        """x (B, D), noise (L, B, Z) -> mu, logvar (B, Z), what the likelihood reads (L, B, ·)"""
+        mu, logvar = self.encoder(x).chunk(2, dim=-1)
+        return mu, logvar, self.decoder(mu + torch.exp(logvar / 2) * noise)
+
+
+def to_sequential(layers, activation):
+    """npvae computes x W + b, PyTorch x weightᵀ + bias."""
+    modules = []
+    for W, b in layers:
+        linear = nn.Linear(*W.shape)
+        linear.weight, linear.bias = nn.Parameter(torch.tensor(W.T)), nn.Parameter(torch.tensor(b))
+        modules += [linear, ACTIVATIONS[activation]()]
+    return nn.Sequential(*modules[:-1])  # the last layer is linear
+
+
+def to_layers(sequential):
+    linears = [module for module in sequential if isinstance(module, nn.Linear)]
+    return tuple(Layer(to_array(linear.weight.T), to_array(linear.bias)) for linear in linears)
+
+
+def to_array(tensor):
+    return tensor.numpy(force=True).copy()  # training the module further does not change it
+
+
+def to_npvae(module, vae):
+    """vae with the module's weights in place of its own."""
+    learned = {name: to_array(value) for name, value in module.likelihood.items()}
+    params = npvae.Params(to_layers(module.encoder), to_layers(module.decoder), learned)
+    return dataclasses.replace(vae, params=params)
+
+
+def load_state(module, path):
+    with open(path, "rb") as file:
+        try:
+            module.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+        except Exception as error:  # PyTorch raises a dozen kinds on damaged bytes
+            reason = str(error).strip().partition("\n")[0]
+            raise ValueError(f"{path} holds no weights of this model ({reason})") from error
+
+
+def compare(vae, module, rng):
+    """Print how far model and module are apart; raise ValueError if by more than rounding."""
+    x = rng.random((100, vae.data_dim), vae.dtype)
+    noise = rng.standard_normal((1, 100, vae.latent_dim), vae.dtype)
+    trace = npvae.elbo(vae, x, noise)
+    with torch.no_grad():
+        theirs = module(torch.tensor(x), torch.tensor(noise))
+    epsilon = np.finfo(vae.dtype).eps
+    print(f"100 random rows in {vae.dtype}, which rounds to a relative {epsilon:.1e}")
+    for name, their in zip(("mu", "logvar", "decoder_output"), theirs, strict=True):
+        our = getattr(trace, name)
+        largest, difference = np.abs(our).max(), np.abs(our - their.numpy()).max()
+        print(f"{name:14}  up to {largest:<8.4g}  largest difference {difference:.1e}")
+        if not difference <= 1000 * epsilon * largest:  # so said, NaN is refused too
+            raise ValueError(f"{name} of the module differs by more than rounding")
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path, nargs="?", default="out/vae.npz", help="out/vae.npz")
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--out", type=Path, help="the state_dict; default: beside the model")
+    names = {"nargs": 2, "metavar": ("PT", "NPZ")}
+    either.add_argument("--back", type=Path, **names, help="read a state_dict, save a model")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    vae = npvae.VAE.load(args.model)
+    module = VAE(vae)
+    out = args.out or args.model.with_suffix(".pt")
+    if args.back:
+        trained, out = args.back
+        load_state(module, trained)
+        vae = to_npvae(module, vae)
+    compare(vae, module, np.random.default_rng(0))
+    if args.back:
+        vae.save(out)
+    else:
+        with open(out, "wb") as file:
+            torch.save(module.state_dict(), file)
+    print(f"wrote {out}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
