@@ -1,9 +1,9 @@
 """npvae: the variational autoencoder that can be read to the end.
 
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
-reading order, each with its chapter in `derivations/`: activations, dense,
-reparameterization, kl, likelihoods, objectives, elbo, vae, optimizers, evaluation, diagnosis,
-training, gradient_check.
+reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
+kl, likelihoods, ratio, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
+gradient_check, importance, exact.
 
 Letters:  B batch, N data set, D data, H hidden, Z latent, L samples of z a row
           (K in an importance-weighted bound)
@@ -27,6 +27,7 @@ from .diagnosis import (
     diagnose,
 )
 from .elbo import Params, Trace, elbo, elbo_backward
+from .epoch import Epoch, NonFiniteError
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
 from .importance import LogLikelihood, log_likelihood
@@ -42,7 +43,7 @@ from .likelihoods import (
 )
 from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
-from .training import Epoch, NonFiniteError, train
+from .training import train
 from .vae import VAE
 
 __version__ = "0.1.0"

@@ -6,6 +6,7 @@ once; `diagnose` lists them all for a finished model.
 
 from __future__ import annotations
 
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from .likelihoods import Bernoulli
 from .vae import VAE
 
 WIDE_VARIANCE = 10  # the prior's is 1
-FLOOR_ROWS = 2000
+SAMPLE_ROWS = 2000
 DIAGNOSE_BATCH = 1000
 
 
@@ -54,17 +55,24 @@ class RangeWarning(DiagnosisWarning):
     """A quantity nears the largest number that the model's dtype holds."""
 
 
+class Yardsticks(NamedTuple):
+    """What data alone say of any model on them."""
+
+    floor: float  # nats: the bound of the best model that ignores z
+    grey: float  # the part of a Bernoulli's targets strictly between 0 and 1
+    entropy: float  # nats a row, of those: what no Bernoulli model can win
+
+
 class Vitals(NamedTuple):
     """What findings are made of, over the rows of a data set or an epoch."""
 
+    yardsticks: Yardsticks
     rows: int
     evaluation: Evaluation
-    floor: float  # nats: the bound of the best model that ignores z
-    target_entropy: float  # nats a row that no Bernoulli model can win; 0 for binary targets
     variance: np.ndarray  # (Z,), the mean over rows of e^logvar
     largest: dict[str, float]  # the largest magnitude of quantities by name
     limit: float  # the largest number that the model's dtype holds
-    beta: float | None = None  # of the training, where it is known
+    beta: float  # of the training
 
 
 class Diagnosis(NamedTuple):
@@ -74,16 +82,16 @@ class Diagnosis(NamedTuple):
     findings: list[DiagnosisWarning]
 
     def __str__(self) -> str:
-        told = [f"- {finding}" for finding in self.findings] or ["Nothing suspicious was found."]
         units = "  ".join(f"{kl:.2f}" for kl in -np.sort(-self.vitals.evaluation.kl_per_dim))
-        return "\n".join(
-            [
-                str(self.vitals.evaluation),
-                f"floor {self.vitals.floor:.2f} nats, of a model that ignores z",
-                f"KL by unit {units} nats",
-                *told,
-            ]
-        )
+        lines = [
+            str(self.vitals.evaluation),
+            f"floor {self.vitals.yardsticks.floor:.2f} nats, of a model that ignores z",
+            f"KL by unit {units} nats",
+            *(f"- {finding}" for finding in self.findings),
+        ]
+        if not self.findings:
+            lines.append("Nothing suspicious was found.")
+        return "\n".join(textwrap.fill(line, 80, subsequent_indent="  ") for line in lines)
 
 
 def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
@@ -98,32 +106,37 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
     x = vae.check_data("x", x)
     sobol = qmc.Sobol(vae.latent_dim, scramble=False)
     sobol.fast_forward(1)  # its first point is 0, whose quantile is −∞
-    rows = []
+    visited = []
     for start in range(0, len(x), DIAGNOSE_BATCH):
         batch = x[start : start + DIAGNOSE_BATCH]
         noise = ndtri(sobol.random(len(batch)))[None].astype(vae.dtype)
-        rows.append(per_row(elbo(vae, batch, noise)))
-    vitals = take_vitals(vae, x, 1, *map(np.concatenate, zip(*rows, strict=True)))
+        visited.append(per_row(elbo(vae, batch, noise)))
+    rows = map(np.concatenate, zip(*visited, strict=True))
+    vitals = take_vitals(vae, measure(vae, x, 1), *rows)
     return Diagnosis(vitals, list(findings(vitals)))
 
 
-def take_vitals(vae, x, unit, log_px_z, mu, logvar, *, binarized=False, beta=None):
-    """Vitals of rows (N, ·) as `per_row` gives them; x / unit are the targets."""
-    targets = x[:: 1 + len(x) // FLOOR_ROWS] / unit
-    entropy = 0.0
+def measure(vae, x, unit, *, binarized=False):
+    """Yardsticks of targets x / unit; if binarized, of binary ones drawn from them."""
+    sample = x[:: 1 + len(x) // SAMPLE_ROWS] / unit
+    grey = entropy = 0.0
     if isinstance(vae.likelihood, Bernoulli) and not binarized:
-        entropy = float(vae.likelihood.entropy(targets).mean())
+        parts = np.array_split(x, 1 + len(x) // SAMPLE_ROWS)
+        grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in parts) / x.size
+        entropy = float(vae.likelihood.entropy(sample).mean())
+    return Yardsticks(vae.likelihood.floor(sample), grey, entropy)
+
+
+def take_vitals(vae, yardsticks, log_px_z, mu, logvar, *, beta=1.0):
+    """Vitals of rows (N, ·) as `per_row` gives them."""
     with np.errstate(over="ignore"):
-        squares = {"mu²": np.square(mu), "σ²": np.exp(logvar), "log p(x|z)": np.abs(log_px_z)}
-        largest = {name: float(values.max()) for name, values in squares.items()}
-        variance = np.exp(logvar.astype(np.float64)).mean(axis=0)
+        sizes = {"mu²": np.square(mu), "σ²": np.exp(logvar), "log p(x|z)": np.abs(log_px_z)}
     return Vitals(
+        yardsticks=yardsticks,
         rows=len(mu),
         evaluation=summarize(log_px_z, mu, logvar),
-        floor=vae.likelihood.floor(targets),
-        target_entropy=entropy,
-        variance=variance,
-        largest=largest,
+        variance=sizes["σ²"].mean(axis=0, dtype=np.float64),
+        largest={name: float(size.max()) for name, size in sizes.items()},
         limit=float(np.finfo(vae.dtype).max),
         beta=beta,
     )
@@ -131,7 +144,8 @@ def take_vitals(vae, x, unit, log_px_z, mu, logvar, *, binarized=False, beta=Non
 
 def findings(vitals):
     """Yield a DiagnosisWarning for each thing that is likely wrong, the gravest first."""
-    evaluation, Z = vitals.evaluation, len(vitals.variance)
+    evaluation, floor = vitals.evaluation, vitals.yardsticks.floor
+    Z = len(vitals.variance)
     dead = Z - evaluation.active_units
     for name, value in vitals.largest.items():
         if value > vitals.limit**0.8:
@@ -152,9 +166,9 @@ def findings(vitals):
             "units than the data need, a likelihood too wide for the data. It costs nothing but "
             "time; fewer units, or FreeBits, would use all"
         )
-    if evaluation.elbo < vitals.floor + 0.01 * abs(vitals.floor):
+    if evaluation.elbo < floor + 0.01 * abs(floor):
         yield FloorWarning(
-            f"elbo {evaluation.elbo:.2f} is no better than {vitals.floor:.2f} nats, the best of a "
+            f"elbo {evaluation.elbo:.2f} is no better than {floor:.2f} nats, the best of a "
             f"model that ignores z. Likely causes: {_beta(vitals)}a learning rate too large or "
             "too small, a likelihood too wide for the data, too few steps"
         )
@@ -165,14 +179,25 @@ def findings(vitals):
             "average, and the prior's is 1. Likely causes: beta too small to hold z near the "
             "prior, or a learning rate too large. Samples from the prior will be poor"
         )
-    if vitals.target_entropy > -evaluation.elbo / 2 > 0:
+    yield from grey_targets(vitals.yardsticks)
+    if vitals.yardsticks.entropy > -evaluation.elbo / 2 > 0:
         yield EntropyWarning(
-            f"{vitals.target_entropy:.1f} of the {-evaluation.elbo:.1f} nats of −elbo are the grey "
-            "targets' own entropy, which no model can win. Compare losses after subtracting it, "
-            "draw binary targets (binarize=True), or take ContinuousBernoulli()"
+            f"{vitals.yardsticks.entropy:.1f} of the {-evaluation.elbo:.1f} nats of −elbo are the "
+            "grey targets' own entropy, which no model can win. Compare losses after subtracting "
+            "it, draw binary targets (binarize=True), or take ContinuousBernoulli()"
+        )
+
+
+def grey_targets(yardsticks):
+    """Yield the finding that a Bernoulli's targets are grey, if any are."""
+    if yardsticks.grey > 0:
+        yield GreyTargetsWarning(
+            f"{100 * yardsticks.grey:.2g} % of the targets lie strictly between 0 and 1: the bound "
+            "is then a cross-entropy, not a bound on log p(x) of a binary image, and about "
+            f"{yardsticks.entropy:.1f} nats a row of -elbo are the targets' own entropy. "
+            "binarize=True draws binary targets"
         )
 
 
 def _beta(vitals):
-    large = vitals.beta is not None and vitals.beta > 1
-    return f"beta = {vitals.beta:g} too large, " if large else ""
+    return f"beta = {vitals.beta:g} too large, " if vitals.beta > 1 else ""

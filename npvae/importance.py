@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from ._checks import check_positive_int, check_rng
 from .activations import ACTIVATIONS
 from .dense import stack
-from .objectives import log_ratio
+from .ratio import log_ratio
 from .reparameterization import reparameterize
 from .vae import VAE
 

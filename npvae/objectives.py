@@ -14,6 +14,7 @@ import numpy as np
 
 from ._checks import check_choice, check_number, check_positive_int
 from .kl import gaussian_kl_backward, gaussian_kl_per_dim
+from .ratio import log_ratio, log_ratio_backward, log_ratio_backward_path
 
 if TYPE_CHECKING:
     from .elbo import Trace
@@ -211,33 +212,6 @@ def log_weights(trace, noise):
     E_q[w] = p(x). trace, noise (K, B, Z) -> log_w (K, B)
     """
     return trace.log_px_z - log_ratio(trace.z, trace.logvar, noise)
-
-
-def log_ratio(z, logvar, noise):
-    """log q(z|x) − log p(z) = ½ Σ_j (z_j² − noise_j² − logvar_j), in nats.    [objectives.11]
-
-    z, noise (L, B, Z), logvar (B, Z) -> (L, B), for z = mu + σ·noise; the mean is KL(q ‖ p)
-    (z − mu)/σ is noise: taken from z, it would keep no digit once σ < 6e-8 |mu|.
-    """
-    return np.sum(z * z - noise * noise - logvar, axis=-1) / 2
-
-
-def log_ratio_backward(dratio, z):
-    """dz = dratio z,  dlogvar = −½ Σ_l dratio.                  [objectives.12]
-
-    dratio (L, B), z (L, B, Z) -> dz (L, B, Z), dlogvar (B, 1), one for all Z
-    Along z = mu + σ·noise with its noise fixed, log q changes with σ alone.
-    """
-    return dratio[..., None] * z, -dratio.sum(axis=0)[:, None] / 2
-
-
-def log_ratio_backward_path(dratio, z, logvar, noise):
-    """dz = dratio (z − noise/σ): mu and logvar inside q held fixed.       [objectives.13]
-
-    dratio (L, B), z, noise (L, B, Z), logvar (B, Z) -> dz (L, B, Z)
-    What it leaves out, the score of q, has mean zero.           [objectives.14]
-    """
-    return dratio[..., None] * (z - noise * np.exp(-logvar / 2))
 
 
 def _mean_kl(trace):

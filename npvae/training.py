@@ -15,11 +15,15 @@ from .diagnosis import (
     DeadUnitsWarning,
     FloorWarning,
     GreyTargetsWarning,
+    Yardsticks,
     findings,
+    grey_targets,
+    measure,
     take_vitals,
 )
 from .elbo import CLOSED_FORM, elbo, elbo_backward
-from .evaluation import Evaluation, evaluate, per_row
+from .epoch import Epoch, NonFiniteError
+from .evaluation import evaluate, per_row
 from .likelihoods import Bernoulli, binarize_rows
 from .likelihoods import binarize as draw_binary
 from .objectives import Objective, check_objective
@@ -27,58 +31,7 @@ from .optimizers import Optimizer
 from .vae import VAE
 
 LARGE_STEP = 1e6
-ENTROPY_ROWS = 2000
 SETTLED_STEPS = 500  # before so many, a model may yet leave the floor and wake its units
-
-
-class Epoch(NamedTuple):
-    """One pass over the data: means over its rows, each as it was when its turn came.
-
-    elbo = reconstruction − kl whatever the objective is; bound is the objective's.
-    """
-
-    epoch: int  # from 1
-    bound: float  # nats, what was raised
-    elbo: float  # nats
-    reconstruction: float  # nats
-    kl: float  # nats
-    kl_per_dim: np.ndarray  # (Z,) nats
-    active_units: int
-    objective: Objective
-    seconds: float  # of training, validation not counted
-    images_per_second: float
-    validation: Evaluation | None  # of x_val, after the epoch
-
-    def __str__(self) -> str:
-        line = (
-            f"epoch {self.epoch:3d}  elbo {self.elbo:8.2f} = {self.reconstruction:8.2f} "
-            f"− kl {self.kl:6.2f} nats {self.active_units:3d} active "
-            f"{self.images_per_second:7,.0f} rows/s"
-        )
-        if self.validation is None:
-            return line
-        return (
-            f"{line}\nvalidation     {self.validation.elbo:8.2f} = "
-            f"{self.validation.reconstruction:8.2f} − kl {self.validation.kl:6.2f} nats "
-            f"{self.validation.active_units:3d} active"
-        )
-
-
-class NonFiniteError(ArithmeticError):
-    """A quantity became NaN or inf; the parameters are those before that step."""
-
-    def __init__(self, quantity: str, epoch: int, step: int) -> None:
-        super().__init__(quantity, epoch, step)
-        self.quantity = quantity
-        self.epoch = epoch
-        self.step = step
-
-    def __str__(self) -> str:
-        return (
-            f"{self.quantity} is not finite at epoch {self.epoch}, step {self.step}; the "
-            "parameters are those before that step. Try a smaller learning rate or data scaled "
-            "to about unit range"
-        )
 
 
 def train(
@@ -96,8 +49,8 @@ def train(
     """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
 
     x (N, D)        every row is visited exactly once an epoch, in a fresh order; uint8 x is
-                    kept as it is, and its levels become x / 255 a batch at a time, for a
-                    Bernoulli likelihood or to be binarised
+                    kept as it is, and its grey levels become numbers in [0, 1] a batch at a
+                    time, where the likelihood speaks of such, or to be binarised
     optimizer       such as npvae.Adam(1e-3); changes vae.params in place
     batch_size      B; the last batch of an epoch holds what is left
     objective       the bound to raise, such as npvae.ImportanceWeighted(5), or a function of the
@@ -122,44 +75,45 @@ def train(
     if isinstance(optimizer, type) or not isinstance(optimizer, Optimizer):
         raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
     check_rng(rng)
-    if not binarize and isinstance(vae.likelihood, Bernoulli):
-        _warn_of_grey(vae, x, unit)
-    rngs = rng.spawn(4)
-    return _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, objective, binarize, rngs)
+    yardsticks = measure(vae, x, unit, binarized=binarize)
+    for finding in grey_targets(yardsticks):
+        warnings.warn(finding, stacklevel=2)
+    run = _Run(vae, x, unit, binarize, batch_size, optimizer, yardsticks, *rng.spawn(4))
+    return _epochs(run, epochs, objective, x_val)
 
 
-def _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, objective, binarize, rngs):
-    order_rng, noise_rng, target_rng, evaluation_rng = rngs
-    steps, told = 0, set()
-    if x_val is not None and binarize:
-        x_val = draw_binary(x_val, rng=evaluation_rng)
+class _Run(NamedTuple):
+    """What stays the same from epoch to epoch."""
+
+    vae: VAE
+    x: np.ndarray
+    unit: int
+    binarize: bool
+    batch_size: int
+    optimizer: Optimizer
+    yardsticks: Yardsticks
+    order_rng: np.random.Generator
+    noise_rng: np.random.Generator
+    target_rng: np.random.Generator
+    evaluation_rng: np.random.Generator
+
+
+def _epochs(run, epochs, objective, x_val):
+    steps, told = 0, {GreyTargetsWarning}
+    if x_val is not None and run.binarize:
+        x_val = draw_binary(x_val, rng=run.evaluation_rng)
     for epoch in range(1, epochs + 1):
-        start = time.perf_counter()
         now = _objective_at(objective, epoch)
-        visited, bounds = [], []
-        for step, rows in enumerate(minibatches(len(x), batch_size, rng=order_rng), start=1):
-            if binarize:
-                batch = binarize_rows(x, rows, unit, vae.dtype, rng=target_rng)
-            else:
-                batch = kernels.gather(x, rows, unit, vae.dtype)
-            noise = noise_rng.standard_normal((now.samples, len(rows), vae.latent_dim), vae.dtype)
-            try:
-                trace = descend(vae, optimizer, batch, noise, now)
-            except _NonFinite as error:
-                raise NonFiniteError(str(error), epoch, step) from None
-            visited.append(per_row(trace))
-            bounds.append(trace.bound)
+        start = time.perf_counter()
+        bound, *rows = _visit_all_rows(run, now, epoch)
         seconds = time.perf_counter() - start
-        steps += step
-        rows = [np.concatenate(parts) for parts in zip(*visited, strict=True)]
-        vitals = take_vitals(
-            vae, x, unit, *rows, binarized=binarize, beta=getattr(now, "beta", None)
-        )
+        steps += math.ceil(len(run.x) / run.batch_size)
+        vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(now, "beta", 1.0))
         _warn(vitals, epoch, steps, told)
         summary = vitals.evaluation
         yield Epoch(
             epoch=epoch,
-            bound=float(np.concatenate(bounds).mean(dtype=np.float64)),
+            bound=float(bound.mean(dtype=np.float64)),
             elbo=summary.elbo,
             reconstruction=summary.reconstruction,
             kl=summary.kl,
@@ -167,9 +121,28 @@ def _epochs(vae, x, unit, x_val, epochs, optimizer, batch_size, objective, binar
             active_units=summary.active_units,
             objective=now,
             seconds=seconds,
-            images_per_second=len(x) / seconds,
-            validation=None if x_val is None else evaluate(vae, x_val, rng=evaluation_rng),
+            images_per_second=len(run.x) / seconds,
+            validation=None if x_val is None else evaluate(run.vae, x_val, rng=run.evaluation_rng),
         )
+
+
+def _visit_all_rows(run, objective, epoch):
+    """A step for each minibatch; -> bound, log p(x|z), mu, logvar of the rows, as visited."""
+    vae, visited = run.vae, []
+    batches = minibatches(len(run.x), run.batch_size, rng=run.order_rng)
+    for step, rows in enumerate(batches, start=1):
+        if run.binarize:
+            batch = binarize_rows(run.x, rows, run.unit, vae.dtype, rng=run.target_rng)
+        else:
+            batch = kernels.gather(run.x, rows, run.unit, vae.dtype)
+        shape = objective.samples, len(rows), vae.latent_dim
+        noise = run.noise_rng.standard_normal(shape, vae.dtype)
+        try:
+            trace = descend(vae, run.optimizer, batch, noise, objective)
+        except _NonFinite as error:
+            raise NonFiniteError(str(error), epoch, step) from None
+        visited.append((trace.bound, *per_row(trace)))
+    return [np.concatenate(parts) for parts in zip(*visited, strict=True)]
 
 
 def minibatches(n, batch_size, *, rng):
@@ -251,18 +224,3 @@ def _warn(vitals, epoch, steps, told):
         if kind not in told and not passing:
             told.add(kind)
             warnings.warn(kind(f"{finding} (after epoch {epoch})"), stacklevel=3)
-
-
-def _warn_of_grey(vae, x, unit):
-    parts = np.array_split(x, 1 + len(x) // ENTROPY_ROWS)
-    grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in parts) / x.size
-    if grey > 0:
-        entropy = vae.likelihood.entropy(x[:: len(parts)] / unit).mean()
-        warnings.warn(
-            f"{100 * grey:.2g} % of the targets lie strictly between 0 and 1: the bound is then a "
-            "cross-entropy, not a bound on log p(x) of a binary image, and about "
-            f"{entropy:.1f} nats a row of -elbo are the targets' own entropy. "
-            "binarize=True draws binary targets",
-            GreyTargetsWarning,
-            stacklevel=3,
-        )

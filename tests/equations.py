@@ -15,6 +15,7 @@ COVERED = (
     "reparameterization",
     "kl",
     "likelihoods",
+    "ratio",
     "objectives",
     "elbo",
     "importance",

@@ -65,7 +65,9 @@ def test_a_model_that_ignores_z_sits_at_its_floor():
     kinds = told_in_training(vae, x, objective=npvae.ClosedForm(30.0))
     assert sorted(kinds, key=str) == [npvae.CollapseWarning, npvae.FloorWarning]
     assert found(vae, x) == [npvae.CollapseWarning, npvae.FloorWarning]
-    text = str(npvae.diagnose(vae, x))
+    shown = str(npvae.diagnose(vae, x))
+    assert max(map(len, shown.splitlines())) <= 80
+    text = " ".join(shown.split())
     assert "the decoder ignores z" in text
     assert "Likely causes: a likelihood too wide" in text
 

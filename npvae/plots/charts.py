@@ -8,8 +8,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from ..epoch import Epoch
 from ..evaluation import Evaluation
-from ..training import Epoch
+from ..objectives import ClosedForm, Sampled
 from ..vae import VAE
 from .dimensions import (
     BLUE,
@@ -74,7 +75,7 @@ def _integers():
 def _objective(epochs):
     """What training raised, where that is not the elbo."""
     first, last = epochs[0].objective, epochs[-1].objective
-    if all(getattr(e.objective, "beta", None) == 1 for e in epochs):
+    if all(isinstance(e.objective, ClosedForm | Sampled) and e.objective.beta == 1 for e in epochs):
         return ""
     return f"Training raised {first}" + (f",\nand at last {last}" if last != first else "")
 
