@@ -15,6 +15,9 @@ LIKELIHOODS = st.one_of(
     st.just(npvae.Bernoulli()),
     st.floats(1e-3, 10).map(npvae.Gaussian),
     st.floats(1e-3, 10).map(npvae.HeteroscedasticGaussian),
+    st.builds(npvae.LearnedGaussian, st.floats(1e-3, 10), st.booleans()),
+    st.just(npvae.ContinuousBernoulli()),
+    st.integers(2, 9).map(npvae.Categorical),
 )
 WIDTHS = st.lists(st.integers(1, 5), max_size=3).map(tuple)
 

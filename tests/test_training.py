@@ -131,6 +131,36 @@ def test_a_step_descends_minus_the_mean_bound():
         np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-15)
 
 
+def test_an_optimal_width_is_the_spread_about_the_means_of_the_last_batch():
+    vae, x = make(npvae.LearnedGaussian(optimal=True), dtype=np.float64), patterns(10).astype(float)
+    noise = np.random.default_rng(0).standard_normal((2, 10, 3))
+    trace = descend(vae, npvae.Adam(), x, noise, npvae.ClosedForm())
+    spread = np.mean((x - trace.decoder_output) ** 2)
+    assert vae.params.likelihood["logvar"] == pytest.approx(np.log(spread), rel=1e-12)
+
+
+def test_a_width_learned_by_gradient_ends_where_the_optimal_one_is():
+    widths = []
+    for optimal in (False, True):
+        vae = make(npvae.LearnedGaussian(0.5, optimal=optimal))
+        run(vae, patterns(200), epochs=60, batch_size=20)
+        widths.append(vae.params.likelihood["logvar"].item())
+    assert widths[0] == pytest.approx(widths[1], abs=0.2)
+    assert widths[1] < 2 * np.log(0.4)
+
+
+def test_the_record_holds_the_bound_that_was_raised():
+    x, objective = patterns(50), npvae.ImportanceWeighted(4)
+    (epoch,) = run(make(), x, epochs=1, objective=objective, optimizer=npvae.SGD(1e-30))
+    assert epoch.objective == objective
+    results = [
+        npvae.log_likelihood(make(), x, samples=4, rng=np.random.default_rng(seed)).log_px.mean()
+        for seed in range(100)
+    ]
+    assert abs(epoch.bound - np.mean(results)) < 5 * np.std(results)
+    assert epoch.bound > epoch.elbo
+
+
 def test_the_record_tells_what_was_trained_on():
     x = patterns(50)
     vae = make()
