@@ -106,7 +106,7 @@ def measure(configuration, train, test, args):
             params=params,
             activation=configuration.activation,
             batch_size=configuration.batch_size,
-            objective=npvae.ClosedForm(samples=configuration.samples),
+            samples=configuration.samples,
             binarize=configuration.binarize,
             epochs=1 + args.rounds,
             seed=args.seed,
