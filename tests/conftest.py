@@ -14,6 +14,8 @@ hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, m
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=500)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
+OUTCOMES = "passed", "failed", "error"
+
 
 def pytest_configure(config):
     config.addinivalue_line(
@@ -48,3 +50,12 @@ def pytest_runtest_call(item):
 
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.write_line(str(audit()))
+    ran, killed = (_exhibits(terminalreporter, *kinds) for kinds in (OUTCOMES, ["passed"]))
+    if ran:
+        terminalreporter.write_line(f"museum: {ran} mistakes, {killed} killed")
+
+
+def _exhibits(terminalreporter, *outcomes):
+    """How many mistakes of tests/museum.py had one of these outcomes."""
+    reports = [r for outcome in outcomes for r in terminalreporter.stats.get(outcome, [])]
+    return sum("test_museum.py::test_a_mistake_is_killed[" in r.nodeid for r in reports)

@@ -19,6 +19,7 @@ COVERED = (
     "objectives",
     "elbo",
     "importance",
+    "exact",
     "optimizers",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind

@@ -31,6 +31,7 @@ def parse_args():
     add = parser.add_argument
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--epochs", type=int, default=5, help="of training")
+    add("--train-samples", type=int, default=20, help="K of the training; 1: KL in closed form")
     add("--images", type=int, default=100, help="test images")
     add("--samples", type=int, default=5000, help="of z for each, by importance sampling")
     add("--step", type=float, default=0.05, help="of the grid")
@@ -47,8 +48,17 @@ def train(args, x, rng):
         x_mean=x.mean(axis=0) / 255,
         rng=rng,
     )
+    closed_form = args.train_samples == 1
     epochs = npvae.train(
-        vae, x, epochs=args.epochs, optimizer=npvae.Adam(1e-3), binarize=True, rng=rng
+        vae,
+        x,
+        epochs=args.epochs,
+        objective=npvae.ClosedForm()
+        if closed_form
+        else npvae.ImportanceWeighted(args.train_samples),
+        optimizer=npvae.Adam(1e-3),
+        binarize=True,
+        rng=rng,
     )
     for _ in tqdm(epochs, total=args.epochs, desc="training", disable=None, leave=False):
         pass

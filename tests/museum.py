@@ -1,0 +1,328 @@
+"""Classic mistakes as data: the line as it is, as it could be written, and the test that tells.
+
+derivations/16-museum.md shows what each one looks like.
+"""
+
+import shutil
+from typing import NamedTuple
+
+from equations import ROOT
+
+COPIED = "npvae", "tests", "derivations", "pyproject.toml"
+
+
+class Mistake(NamedTuple):
+    """One exhibit; the test that kills it exists for a reason of its own."""
+
+    name: str
+    edits: tuple[tuple[str, str, str], ...]  # (file, right, wrong), each right standing once
+    killed_by: str  # a test's node id
+    seen_in: tuple[str, ...] = ()  # projects; the chapter links the very place
+
+
+BERNOULLI = "npvae/likelihoods/bernoulli.py"
+TRAINING = "npvae/training.py"
+GAUSSIAN = "npvae/likelihoods/gaussian.py"
+OBJECTIVES = "npvae/objectives.py"
+LOG_PROB = "return kernels.bernoulli_log_prob(x, logits)"
+LOG_PROB_BACKWARD = "return kernels.bernoulli_log_prob_backward(dlog_px_z, x, logits)"
+KL = "return (mu * mu + (np.expm1(logvar) - logvar)) / 2"
+KL_BACKWARD = "return dkl * mu, dkl * np.expm1(logvar) / 2"
+CLOSED_FORM = "return trace.log_px_z.sum(axis=0) / len(noise) - self.beta * trace.kl"
+ROADS = "[dmu + roads.dmu, dlogvar + roads.dlogvar]"
+STARTS = "for start in range(0, n, batch_size):"
+
+MUSEUM = (
+    # What is raised
+    Mistake(
+        "reconstruction averaged over pixels",
+        (
+            (BERNOULLI, LOG_PROB, f"{LOG_PROB} / x.shape[-1]"),
+            (BERNOULLI, LOG_PROB_BACKWARD, f"{LOG_PROB_BACKWARD} / x.shape[-1]"),
+        ),
+        "tests/test_likelihoods.py::test_the_probabilities_of_every_image_sum_to_one",
+        ("keras-team/keras", "AppliedDataSciencePartners/WorldModels"),
+    ),
+    Mistake(
+        "KL averaged over dimensions",
+        (
+            (
+                "npvae/kl.py",
+                "gaussian_kl_per_dim(mu, logvar).sum(axis=-1)",
+                "gaussian_kl_per_dim(mu, logvar).mean(axis=-1)",
+            ),
+            ("npvae/kl.py", "dkl = dkl[:, None]", "dkl = dkl[:, None] / mu.shape[-1]"),
+        ),
+        "tests/test_kl.py::test_kl_is_the_divergence_of_multivariate_normals",
+        ("maxhodak/keras-molecules",),
+    ),
+    Mistake(
+        "sign of the KL",
+        (
+            ("npvae/kl.py", KL, "return -(mu * mu + (np.expm1(logvar) - logvar)) / 2"),
+            ("npvae/kl.py", KL_BACKWARD, "return -dkl * mu, -dkl * np.expm1(logvar) / 2"),
+        ),
+        "tests/test_kl.py::test_kl_is_zero_at_the_prior_and_nowhere_else",
+    ),
+    Mistake(
+        "½ of the KL lost",
+        (
+            ("npvae/kl.py", KL, "return mu * mu + (np.expm1(logvar) - logvar)"),
+            ("npvae/kl.py", KL_BACKWARD, "return 2 * dkl * mu, dkl * np.expm1(logvar)"),
+        ),
+        "tests/test_kl.py::test_kl_of_one_dimension_is_the_integral_of_q_log_q_over_p",
+    ),
+    Mistake(
+        "½ of the Gaussian lost",
+        (
+            (
+                GAUSSIAN,
+                "error = (x - mean) / self.sigma\n",
+                "error = (x - mean) * 2**0.5 / self.sigma\n",
+            ),
+            (GAUSSIAN, "((x - mean) / self.sigma**2)", "(2 * (x - mean) / self.sigma**2)"),
+        ),
+        "tests/test_likelihoods.py::"
+        "test_gaussian_densities_integrate_to_one_and_have_the_mean_they_say",
+        ("clementchadebec/benchmark_VAE",),
+    ),
+    Mistake(
+        "data outside [0, 1] accepted",
+        (
+            (
+                "npvae/likelihoods/_support.py",
+                "if not (x.min() >= 0 and x.max() <= 1):",
+                "if not np.isfinite(x).all():",
+            ),
+        ),
+        "tests/test_vae.py::test_bad_data_is_refused",
+        (
+            "Lightning-Universe/lightning-bolts",
+            "mlpack/mlpack",
+        ),
+    ),
+    Mistake(
+        "log of a clipped sigmoid",
+        (
+            (
+                BERNOULLI,
+                LOG_PROB,
+                "m = np.clip(kernels.sigmoid(logits), 1e-7, 1 - 1e-7)\n"
+                "        return np.sum(x * np.log(m) + (1 - x) * np.log(1 - m), axis=-1)",
+            ),
+            (BERNOULLI, LOG_PROB_BACKWARD, f"{LOG_PROB_BACKWARD} * (np.abs(logits) < 16.1)"),
+        ),
+        "tests/test_likelihoods.py::test_a_wrong_pixel_keeps_its_gradient_and_a_right_one_has_none",
+        ("ddbourgin/numpy-ml",),
+    ),
+    # How it is differentiated
+    Mistake(
+        "σ = exp(logvar)",
+        (
+            ("npvae/reparameterization.py", "mu + np.exp(logvar / 2)", "mu + np.exp(logvar)"),
+            ("npvae/reparameterization.py", "np.exp(logvar / 2) / 2", "np.exp(logvar)"),
+        ),
+        "tests/test_reparameterization.py::test_draws_have_mean_mu_and_variance_e_to_the_logvar",
+        (
+            "keras-team/keras",
+            "ddbourgin/numpy-ml",
+            "oreilly-japan/deep-learning-from-scratch-3",
+        ),
+    ),
+    Mistake(
+        "noise drawn anew in the backward pass",
+        (
+            (
+                "npvae/elbo.py",
+                "reparameterize_backward(dz, trace.logvar, noise)",
+                "reparameterize_backward(dz, trace.logvar, "
+                "np.random.default_rng().standard_normal(noise.shape, noise.dtype))",
+            ),
+        ),
+        "tests/test_objectives.py::test_gradient_of_the_closed_form",
+        ("kwj2104/Simple-Variational-Autoencoder",),
+    ),
+    Mistake(
+        "the KL's road to mu left out",
+        (("npvae/elbo.py", ROADS, "[dmu, dlogvar + roads.dlogvar]"),),
+        "tests/test_elbo.py::test_a_decoder_of_zeros_leaves_the_kl_road_alone",
+    ),
+    Mistake(
+        "the KL's road to logvar left out",
+        (("npvae/elbo.py", ROADS, "[dmu + roads.dmu, dlogvar]"),),
+        "tests/test_elbo.py::test_a_decoder_of_zeros_leaves_the_kl_road_alone",
+    ),
+    Mistake(
+        "β in the forward pass only",
+        (
+            (
+                OBJECTIVES,
+                "gaussian_kl_backward(-self.beta * dbound,",
+                "gaussian_kl_backward(-dbound,",
+            ),
+        ),
+        "tests/test_elbo.py::test_beta_weighs_the_kl_road_and_no_other",
+    ),
+    Mistake(
+        "sign of x − σ(a)",
+        (("npvae/kernels/reference.py", "(x - sigmoid(logits))", "(sigmoid(logits) - x)"),),
+        "tests/test_likelihoods.py::test_a_wrong_pixel_keeps_its_gradient_and_a_right_one_has_none",
+    ),
+    Mistake(
+        "both heads seeded alike",
+        (
+            (
+                "npvae/vae.py",
+                "encoder[-1].W[:, latent_dim:] *= LOGVAR_HEAD_SCALE",
+                "encoder[-1].W[:, latent_dim:] = encoder[-1].W[:, :latent_dim]",
+            ),
+        ),
+        "tests/test_vae.py::test_no_two_weight_arrays_start_alike",
+        ("yburda/iwae",),
+    ),
+    # Several draws
+    Mistake(
+        "log of the mean for the mean of the logs",
+        (
+            (
+                OBJECTIVES,
+                CLOSED_FORM,
+                "return np.logaddexp.reduce(trace.log_px_z) - np.log(len(noise)) "
+                "- self.beta * trace.kl",
+            ),
+        ),
+        "tests/test_elbo.py::test_several_samples_average_single_ones_and_are_no_log_mean",
+    ),
+    Mistake(
+        "mean of the logs for the log of the mean",
+        (
+            (
+                OBJECTIVES,
+                "return largest + np.log(np.exp(log_w - largest).sum(axis=0) / len(log_w))",
+                "return log_w.mean(axis=0)",
+            ),
+        ),
+        "tests/test_objectives.py::test_gradient_of_the_importance_weighted_bound",
+    ),
+    Mistake(
+        "importance weights left equal",
+        ((OBJECTIVES, "share = w / w.sum(axis=0)", "share = np.full_like(w, 1 / len(w))"),),
+        "tests/test_objectives.py::test_gradient_of_the_importance_weighted_bound",
+    ),
+    Mistake(
+        "closed-form KL inside the weights",
+        (
+            (
+                "npvae/importance.py",
+                "from .ratio import log_ratio\n",
+                "from .kl import gaussian_kl\n",
+            ),
+            (
+                "npvae/importance.py",
+                "return log_px_z - log_ratio(z, logvar, noise)",
+                "return log_px_z - gaussian_kl(mu, logvar)",
+            ),
+        ),
+        "tests/test_importance.py::test_it_is_the_evidence_within_its_standard_error",
+        ("clementchadebec/benchmark_VAE", "scverse/scvi-tools"),
+    ),
+    # The loop
+    Mistake(
+        "loss summed over the batch",
+        ((TRAINING, "np.full(len(x), -1 / len(x), vae.dtype)", "np.full(len(x), -1, vae.dtype)"),),
+        "tests/test_training.py::test_a_step_descends_minus_the_mean_bound",
+        (
+            "SeldonIO/alibi-detect",
+            "jaanaltosaar/variational-autoencoder",
+        ),
+    ),
+    Mistake(
+        "batches shuffled, not rows",
+        (
+            (TRAINING, "order = rng.permutation(n)", "order = np.arange(n)"),
+            (TRAINING, STARTS, "for start in rng.permutation(np.arange(0, n, batch_size)):"),
+        ),
+        "tests/test_training.py::test_rows_are_shuffled_not_batches",
+        ("joelgrus/joelnet", "y0ast/Variational-Autoencoder"),
+    ),
+    Mistake(
+        "last partial batch dropped",
+        ((TRAINING, STARTS, "for start in range(0, n - batch_size + 1, batch_size):"),),
+        "tests/test_training.py::test_every_row_gets_as_many_draws_as_asked",
+        ("kwj2104/Simple-Variational-Autoencoder",),
+    ),
+    Mistake(
+        "Adam's correction counted in epochs",
+        (("npvae/optimizers.py", "self.steps += 1", "self.steps = 1"),),
+        "tests/test_optimizers.py::"
+        "test_adam_takes_a_steady_gradient_in_equal_steps_from_the_first_on",
+        ("y0ast/Variational-Autoencoder",),
+    ),
+    Mistake(
+        "training goes on past inf",
+        ((TRAINING, "if not math.isfinite(largest):", "if False:"),),
+        "tests/test_training.py::test_a_loss_that_overflows_stops_before_it_is_learned_from",
+        ("AppliedDataSciencePartners/WorldModels", "vanderschaarlab/synthcity"),
+    ),
+    # What is shown, and what is kept
+    Mistake(
+        "z = mu in the evaluation",
+        (
+            (
+                "npvae/evaluation.py",
+                "rng.standard_normal((samples, len(batch), vae.latent_dim), vae.dtype)",
+                "np.zeros((samples, len(batch), vae.latent_dim), vae.dtype)",
+            ),
+        ),
+        "tests/test_evaluation.py::test_the_bound_at_z_equal_mu_is_another_number",
+        ("pytorch/examples",),
+    ),
+    Mistake(
+        "evaluation drawing from the training stream",
+        (
+            (
+                TRAINING,
+                "evaluate(run.vae, x_val, rng=run.evaluation_rng)",
+                "evaluate(run.vae, x_val, rng=run.noise_rng)",
+            ),
+        ),
+        "tests/test_training.py::test_watching_changes_nothing",
+        ("HIPS/autograd",),
+    ),
+    Mistake(
+        "logits shown as pixels",
+        ((BERNOULLI, "return kernels.sigmoid(logits)", "return logits"),),
+        "tests/test_likelihoods.py::test_bernoulli_mean_is_the_mean_over_every_image",
+        ("google/flax", "jax-ml/jax"),
+    ),
+    Mistake(
+        "the best weights kept without a copy",
+        (
+            (
+                "npvae/vae.py",
+                "tuple(Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers)",
+                "tuple(Layer(W.astype(dtype, copy=False), b.astype(dtype, copy=False)) "
+                "for W, b in layers)",
+            ),
+        ),
+        "tests/test_vae.py::test_astype_copies",
+    ),
+)
+
+
+def copy_tree(destination):
+    """What the mutated library and its tests need, without pictures."""
+    ignore = shutil.ignore_patterns("__pycache__", "*.png", ".*")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, destination / name, ignore=ignore)
+        else:
+            shutil.copy(ROOT / name, destination / name)
+
+
+def make(mistake, root):
+    """Put the mistake into the tree at root."""
+    for path, right, wrong in mistake.edits:
+        source = (root / path).read_text(encoding="utf-8")
+        assert source.count(right) == 1, f"{right!r} stands {source.count(right)} times in {path}"
+        (root / path).write_text(source.replace(right, wrong), encoding="utf-8")
