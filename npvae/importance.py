@@ -56,7 +56,8 @@ def log_likelihood(
     """log p(x) ≈ log (1/K) Σ_k p(x|z_k) p(z_k)/q(z_k|x),  z_k ~ q(z|x), in nats.   [importance.1]
 
     x (N, D), samples K -> LogLikelihood, computed in float64 from weights of the model's dtype
-    Too low on average, by about half the squared standard error; memory does not grow with K.
+    Too low on average, by about half the squared standard error, if q(z|x) covers the posterior;
+    chapter 15 shows one that does not, and lies. Memory does not grow with K.
     progress        draw a progress bar on standard error
     Of grey x a Bernoulli likelihood makes no log p(x); `binarize` x first.
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
@@ -74,7 +75,7 @@ def log_likelihood(
     with tqdm(total=len(x), unit=" rows", disable=not progress) as bar:
         for start in range(0, len(x), IMAGES):
             batch = x[start : start + IMAGES]
-            sums = None
+            sums = no_weights(len(batch))
             for first in range(0, samples, DRAWS):
                 draws = min(DRAWS, samples - first)
                 sums = add_weights(sums, draw_log_weights(vae, batch, draws, rng=rng))
@@ -98,21 +99,24 @@ def draw_log_weights(vae, x, draws, *, rng):
     return log_px_z - log_ratio(z, logvar, noise)
 
 
+def no_weights(B):
+    """The Sums of no draws, with which (importance.2) starts.    [importance.2]"""
+    return Sums(np.full(B, -np.inf), np.zeros(B), np.zeros(B))
+
+
 def add_weights(sums, log_w):
     """Σ ← Σ e^(largest − new) + Σ_k e^(log_w_k − new), new the largest so far.  [importance.2]
 
-    sums of the draws before, or None; log_w (K, B) -> Sums
+    sums of the draws before, log_w (K, B) -> Sums
     """
     log_w = log_w.astype(np.float64)
-    largest = log_w.max(axis=0)
-    if sums is not None:
-        largest = np.maximum(largest, sums.largest)
-    w = np.exp(log_w - largest)
-    new = Sums(largest, w.sum(axis=0), np.square(w).sum(axis=0))
-    if sums is None:
-        return new
-    shrink = np.exp(sums.largest - largest)
-    return Sums(largest, new.w + shrink * sums.w, new.w2 + shrink**2 * sums.w2)
+    new = np.maximum(sums.largest, log_w.max(axis=0))
+    shrink, w = np.exp(sums.largest - new), np.exp(log_w - new)
+    return Sums(
+        largest=new,
+        w=shrink * sums.w + w.sum(axis=0),
+        w2=shrink**2 * sums.w2 + np.square(w).sum(axis=0),
+    )
 
 
 def estimate(sums, samples):

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 import npvae
-from npvae.importance import add_weights, estimate
+from npvae.importance import add_weights, estimate, no_weights
 from npvae.kl import gaussian_kl_per_dim
 
 
@@ -44,9 +44,9 @@ def test_2_the_two_ends():
     assert np.log(K) == pytest.approx(8.5, abs=0.05)
     one, equal = np.full((K, 1), -np.inf), np.full((K, 1), -80.0)
     one[7] = -80
-    log_px, _, effective = estimate(add_weights(None, one), K)
+    log_px, _, effective = estimate(add_weights(no_weights(1), one), K)
     assert (log_px[0], effective[0]) == (pytest.approx(-80 - np.log(K)), 1)
-    log_px, _, effective = estimate(add_weights(None, equal), K)
+    log_px, _, effective = estimate(add_weights(no_weights(1), equal), K)
     assert (log_px[0], effective[0]) == (pytest.approx(-80), pytest.approx(K))
 
 
