@@ -2,10 +2,10 @@
 
     python tests/benchmarks/quadrature_mnist.py [--data-dir FOLDER]
 
-A 784-200-2 Bernoulli model, a few epochs of training with the bound of K = 20 draws (with one, q
-misses a part of some posteriors, and the estimates of those fail), 100 test images. Of the importance-sampled
-estimates 95 must lie within four of their standard errors of the exact answer and none may lie
-more than four above; nor may any average of the bounds. A few minutes.
+A 784-200-2 Bernoulli model, a few epochs of training with the bound of K = 20 draws, 100 test
+images. (Trained with one draw, q misses a part of some posteriors, and their estimates fail.) Of
+the importance-sampled estimates 95 must lie within four of their standard errors of the exact
+answer and none may lie more than four above; nor may any average of the bounds. A few minutes.
 """
 
 import argparse
