@@ -124,7 +124,8 @@ def measure(vae, x, repetitions, rng):
     of its quietest unbiased estimator; the decoder's is the gradient of log p(x), whatever the
     objective: what the draws are for.
     """
-    evidence = repeat(importance_weighted("total"), vae, x, LARGE, 20, rng)
+    runs_of_evidence = min(20, repetitions)
+    evidence = repeat(importance_weighted("total"), vae, x, LARGE, runs_of_evidence, rng)
     results = {name: ([], []) for name in ESTIMATORS}
     for draws in tqdm(DRAWS, desc="draws", disable=None, leave=False):
         quietest = ESTIMATORS["B: KL in closed form"][0], ESTIMATORS["K draws, dreg"][0]
@@ -132,7 +133,7 @@ def measure(vae, x, repetitions, rng):
         for name, (estimator, _, _) in ESTIMATORS.items():
             means, spread = repeat(estimator, vae, x, draws, repetitions, rng)
             encoder = bound_of_k if name.startswith("K") else bound
-            sources = (encoder, 4 * repetitions), (evidence, 20)
+            sources = (encoder, 4 * repetitions), (evidence, runs_of_evidence)
             for part, ((truths, truth_spread), runs) in enumerate(sources):
                 if np.ndim(means[part]):
                     size = np.linalg.norm(truths[part])

@@ -3,6 +3,7 @@
     python examples/log_likelihood.py                       the closed-form bound, one draw
     python examples/log_likelihood.py --samples 5           the importance-weighted one, K = 5
     python examples/log_likelihood.py --stages 8            the whole schedule: a day
+    python examples/log_likelihood.py --judge out/samples-1-stage-5.npz --test-images 10000
 
 784-200-200-50, tanh, binary targets drawn at each visit, batches of 20, Adam with ε = 1e-4 and
 the learning rate 10^(−3 − i/7) for 3^i epochs, i = 0, 1, … After each stage it prints the test
@@ -33,6 +34,7 @@ def parse_args():
     add("--stages", type=int, default=6, choices=range(1, 9), help="of the schedule's eight")
     add("--test-images", type=int, default=1000, help="the first so many, for the NLL")
     add("--draws", type=int, default=5000, help="of z for each, for the NLL")
+    add("--judge", type=Path, help="a saved model, to be judged and not trained")
     add("--seed", type=int, default=0, help="of everything random")
     add("--out", type=Path, default=Path("out"), help="folder for the model")
     return parser.parse_args()
@@ -51,7 +53,7 @@ def build(x, rng):
 
 
 def train_stage(args, vae, x, optimizer, stage, rng):
-    """3^stage epochs at the stage's learning rate; -> the last one's record, the seconds of all."""
+    """3^stage epochs at the stage's learning rate; -> the last one's record."""
     optimizer.learning_rate = 10 ** (-3 - stage / 7)
     one = args.samples == 1
     objective = npvae.ClosedForm() if one else npvae.ImportanceWeighted(args.samples)
@@ -65,36 +67,43 @@ def train_stage(args, vae, x, optimizer, stage, rng):
         binarize=True,
         rng=rng,
     )
-    seconds = 0.0
-    for epoch in tqdm(epochs, total=3**stage, desc=f"stage {stage}", disable=None, leave=False):
-        seconds += epoch.seconds
-    return epoch, seconds
+    bar = tqdm(epochs, total=3**stage, desc=f"stage {stage}", disable=None, leave=False)
+    *_, last = bar
+    return last
+
+
+def nll(vae, test, draws, rng):
+    """A line on the test images."""
+    progress = sys.stderr.isatty()
+    result = npvae.log_likelihood(vae, test, samples=draws, rng=rng, progress=progress)
+    spread = result.log_px.std() / np.sqrt(len(test))
+    effective = np.median(result.effective_samples)
+    return f"{-result.log_px.mean():8.2f} ± {spread:.2f}   {effective:.0f} of {draws}"
 
 
 def main():
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
     warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
     data_rng, init_rng, train_rng, test_rng = np.random.default_rng(args.seed).spawn(4)
     mnist = npvae.datasets.load_mnist(args.data_dir, dtype=np.uint8)
     test = npvae.binarize(mnist.test[: args.test_images], rng=data_rng)
+    if args.judge:
+        print(f"NLL of {len(test):,} test images, nats an image; effective draws")
+        print(nll(npvae.VAE.load(args.judge), test, args.draws, test_rng))
+        return
+    args.out.mkdir(parents=True, exist_ok=True)
     vae = build(mnist.train, init_rng)
     optimizer = npvae.Adam(1e-3, epsilon=1e-4)
-    print("stage  epochs  minutes  train bound    test NLL, nats an image      effective draws")
+    print("stage  epochs  minutes  train bound  active  test NLL, nats  effective draws")
     epochs, start = 0, time.perf_counter()
     for stage in range(args.stages):
-        epoch, _ = train_stage(args, vae, mnist.train, optimizer, stage, train_rng)
+        epoch = train_stage(args, vae, mnist.train, optimizer, stage, train_rng)
         epochs += 3**stage
         minutes = (time.perf_counter() - start) / 60
         vae.save(args.out / f"samples-{args.samples}-stage-{stage}.npz")
-        result = npvae.log_likelihood(vae, test, samples=args.draws, rng=test_rng)
-        spread = result.log_px.std() / np.sqrt(len(test))
-        print(
-            f"{stage:5d}  {epochs:6d}  {minutes:7.1f}  {epoch.bound:11.2f}    "
-            f"{-result.log_px.mean():8.2f} ± {spread:.2f}, {epoch.active_units:2d} units active   "
-            f"{np.median(result.effective_samples):.0f} of {args.draws}",
-            flush=True,
-        )
+        record = f"{stage:5d}  {epochs:6d}  {minutes:7.1f}  {epoch.bound:11.2f}"
+        judged = nll(vae, test, args.draws, test_rng)
+        print(f"{record}  {epoch.active_units:6d}  {judged}", flush=True)
 
 
 if __name__ == "__main__":

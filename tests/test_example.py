@@ -1,4 +1,4 @@
-"""examples/mnist_mlp_vae.py as a user runs it."""
+"""The examples as a user runs them; to_pytorch.py has a file of its own."""
 
 import json
 import signal
@@ -39,8 +39,8 @@ def data_dir(tmp_path_factory):
     return folder
 
 
-def run(*arguments):
-    command = [sys.executable, SCRIPT, *map(str, arguments)]
+def run(*arguments, script=SCRIPT):
+    command = [sys.executable, script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
@@ -174,3 +174,39 @@ def test_bad_arguments_end_in_one_line(data_dir, tmp_path, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "epoch" not in done.stdout
+
+
+NLL = SCRIPT.with_name("log_likelihood.py")
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_experiment_of_burda_et_al(data_dir, tmp_path, samples):
+    few = ["--data-dir", data_dir, "--test-images", 20, "--draws", 300, "--out", tmp_path]
+    done = run(*few, "--stages", 2, "--samples", samples, script=NLL)
+    assert done.returncode == 0, done.stderr
+    header, first, second = done.stdout.splitlines()
+    assert header.split()[:2] == ["stage", "epochs"]
+    assert [line.split()[:2] for line in (first, second)] == [["0", "1"], ["1", "4"]]
+    assert float(second.split()[5]) < float(first.split()[5])  # the NLL falls
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    model = tmp_path / f"samples-{samples}-stage-1.npz"
+    judged = run(*few, "--judge", model, script=NLL).stdout.splitlines()[1]
+    assert abs(float(judged.split()[0]) - float(second.split()[5])) < 3
+
+
+def test_the_experiment_needs_draws(data_dir, tmp_path):
+    done = run("--data-dir", data_dir, "--samples", 0, "--out", tmp_path, script=NLL)
+    assert done.stderr.endswith("error: samples is 0; expected an integer >= 1\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_estimators_are_drawn(tmp_path):
+    out = tmp_path / "new" / "estimators.png"
+    script = SCRIPT.with_name("estimators.py")
+    done = run("--repetitions", 2, "--out", out, script=script)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes().startswith(PNG)
+    assert done.stdout.count("encoder  noise") == 6
+    assert done.stdout.count("decoder  noise") == 5  # the score function has none
+    done = run("--repetitions", 1, script=script)
+    assert "--repetitions is 1; a spread needs at least 2" in done.stderr
