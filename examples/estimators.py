@@ -35,6 +35,8 @@ def parse_args():
     add("--seed", type=int, default=0, help="of everything random")
     add("--out", type=Path, default=Path("out/estimators.png"), help="the picture")
     args = parser.parse_args()
+    if args.out.suffix not in (".png", ".pdf", ".svg") or args.out.is_dir():
+        parser.error(f"--out is {args.out}; expected a file that ends in .png, .pdf or .svg")
     if args.repetitions < 2:
         parser.error(f"--repetitions is {args.repetitions}; a spread needs at least 2")
     return args
@@ -200,5 +202,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit("stopped")
-    except (OSError, ValueError, npvae.NonFiniteError) as error:
+    except (OSError, ValueError, MemoryError, npvae.NonFiniteError) as error:
         sys.exit(f"error: {error}")

@@ -37,7 +37,12 @@ def parse_args():
     add("--judge", type=Path, help="a saved model, to be judged and not trained")
     add("--seed", type=int, default=0, help="of everything random")
     add("--out", type=Path, default=Path("out"), help="folder for the model")
-    return parser.parse_args()
+    args = parser.parse_args()
+    for name in ("test_images", "draws"):
+        if getattr(args, name) < 1:
+            option = name.replace("_", "-")
+            parser.error(f"--{option} is {getattr(args, name)}; expected a number >= 1")
+    return args
 
 
 def build(x, rng):
@@ -88,8 +93,8 @@ def main():
     mnist = npvae.datasets.load_mnist(args.data_dir, dtype=np.uint8)
     test = npvae.binarize(mnist.test[: args.test_images], rng=data_rng)
     if args.judge:
-        print(f"NLL of {len(test):,} test images, nats an image; effective draws")
-        print(nll(npvae.VAE.load(args.judge), test, args.draws, test_rng))
+        judged = nll(npvae.VAE.load(args.judge), test, args.draws, test_rng)
+        print(f"NLL of {len(test):,} test images, nats an image; effective draws\n{judged}")
         return
     args.out.mkdir(parents=True, exist_ok=True)
     vae = build(mnist.train, init_rng)
@@ -111,5 +116,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit("stopped")
-    except (OSError, ValueError, npvae.NonFiniteError) as error:
+    except (OSError, ValueError, MemoryError, npvae.NonFiniteError) as error:
         sys.exit(f"error: {error}")

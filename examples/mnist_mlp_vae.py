@@ -11,6 +11,7 @@ and keeps what was learned.
 import argparse
 import json
 import sys
+import tempfile
 import threading
 import warnings
 from pathlib import Path
@@ -61,7 +62,7 @@ def parse_args():
     add("--samples", type=int, default=1, help="draws of z an image, L or K")
     add("--beta", type=float, default=1.0, help="weight of the KL")
     add("--warm-up", type=int, default=0, help="epochs over which beta rises to its value")
-    add("--free-bits", type=float, default=0.1, help="nats a dimension, of free-bits")
+    add("--free-bits", type=float, help="nats a dimension, with that objective (default: 0.1)")
     add("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="the step rule")
     add("--lr", type=float, default=1e-3, help="learning rate")
     add("--weight-decay", type=float, default=0.0, help="a Gaussian prior on the weights")
@@ -72,6 +73,12 @@ def parse_args():
         parser.error("--data-dir is for MNIST; --data glyphs reads no files")
     if args.objective not in ("closed-form", "sampled") and (args.beta != 1 or args.warm_up):
         parser.error(f"--objective {args.objective} has no KL for --beta or --warm-up to weigh")
+    if args.free_bits is None:
+        args.free_bits = 0.1
+    elif args.objective != "free-bits":
+        parser.error("--free-bits is for --objective free-bits")
+    if args.warm_up < 0:
+        parser.error(f"--warm-up is {args.warm_up}; expected a number of epochs")
     args.binarize = args.binarize or ("dynamic" if args.likelihood == "bernoulli" else "none")
     return args
 
@@ -83,6 +90,8 @@ def load(args, rng):
         raise ValueError(f"images have D = {train.shape[1]} pixels; expected 28 × 28 = 784")
     if args.binarize == "dynamic":
         test = npvae.binarize(test, rng=rng)
+    elif args.likelihood == "categorical":
+        train, test = (np.rint(x * (args.levels - 1)) / (args.levels - 1) for x in (train, test))
     return train, test, labels, name
 
 
@@ -127,7 +136,9 @@ def compile_kernels(args, vae, x):
     message = threading.Timer(1.5, print, [wait], {"flush": True})
     message.start()
     try:
-        next(train(args, vae.astype(vae.dtype), x[: args.batch_size], np.random.default_rng(0)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # training will say it
+            next(train(args, vae.astype(vae.dtype), x[: args.batch_size], np.random.default_rng(0)))
     finally:
         message.cancel()
 
@@ -178,7 +189,8 @@ def write_metrics(args, name, epochs, test):
             "kl_per_dimension": test.kl_per_dim.tolist(),
         },
     }
-    (args.out / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
+    text = json.dumps(metrics, indent=2).replace("NaN", "null")  # of a run that exploded at once
+    (args.out / "metrics.json").write_text(text + "\n")
 
 
 def draw(args, vae, epochs, evaluation, x, labels, rng):
@@ -221,7 +233,7 @@ def main():
         rng=init_rng,
     )
     run = train(args, vae, x, train_rng)  # what is wrong with the arguments is told here,
-    vae.save(args.out / "vae.npz")  # and here what is wrong with the folder
+    tempfile.TemporaryFile(dir=args.out).close()  # and here what is wrong with the folder
     widths = "-".join(map(str, [vae.data_dim, *args.hidden, args.latent]))
     print(f"{name}: {len(x):,} training images, {len(test):,} test images")
     print(f"VAE {widths}, {args.activation}, {args.likelihood}; binarize: {args.binarize}")
@@ -242,5 +254,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit("stopped")
-    except (OSError, ValueError, npvae.NonFiniteError) as error:
+    except (OSError, ValueError, MemoryError, npvae.NonFiniteError) as error:
         sys.exit(f"error: {error}")

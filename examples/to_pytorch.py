@@ -116,6 +116,8 @@ def main():
     vae = npvae.VAE.load(args.model)
     module = VAE(vae)
     out = args.out or args.model.with_suffix(".pt")
+    if not args.back and out.resolve() == args.model.resolve():
+        raise ValueError(f"{out} is the model itself; --out names another file")
     if args.back:
         trained, out = args.back
         load_state(module, trained)

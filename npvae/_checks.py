@@ -1,5 +1,6 @@
 """Checks of a user's input, for the public edge: what was expected and what came."""
 
+import math
 import numbers
 
 import numpy as np
@@ -29,8 +30,12 @@ def check_number(name, value, *, low, low_allowed=False, high=np.inf):
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is {_described(value)}; expected a number")
-    above = value >= low if low_allowed else value > low
-    if not (above and value < high and np.isfinite(value)):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    above = number >= low if low_allowed else number > low
+    if not (above and number < high and math.isfinite(number)):
         bounds = f"{'>=' if low_allowed else '>'} {low:g}"
         bounds += f" and < {high:g}" if np.isfinite(high) else ""
         raise ValueError(f"{name} is {value}; expected a finite number {bounds}")

@@ -15,12 +15,19 @@ from scipy.special import ndtri
 
 from .elbo import elbo
 from .evaluation import Evaluation, per_row, summarize
-from .likelihoods import Bernoulli
+from .likelihoods import (
+    Bernoulli,
+    Gaussian,
+    HeteroscedasticGaussian,
+    LearnedGaussian,
+    binarize,
+)
 from .vae import VAE
 
 WIDE_VARIANCE = 10  # the prior's is 1
-SAMPLE_ROWS = 2000
-DIAGNOSE_BATCH = 1000
+SAMPLE_ROWS = 10_000
+FLOOR_ROWS = 1000  # a floor fitted to fewer flatters itself by nats
+DIAGNOSE_NUMBERS = 4_000_000  # that the decoder may emit at once
 
 
 class DiagnosisWarning(UserWarning):
@@ -56,18 +63,19 @@ class RangeWarning(DiagnosisWarning):
 
 
 class Yardsticks(NamedTuple):
-    """What data alone say of any model on them."""
+    """What data alone say of any model with the same likelihood on them."""
 
-    floor: float  # nats: the bound of the best model that ignores z
+    rows: int
+    floor: float  # nats: the bound of the best model that ignores z, fitted to at most 10,000 rows
     grey: float  # the part of a Bernoulli's targets strictly between 0 and 1
     entropy: float  # nats a row, of those: what no Bernoulli model can win
+    has_width: bool  # whether the likelihood is a Gaussian
 
 
 class Vitals(NamedTuple):
     """What findings are made of, over the rows of a data set or an epoch."""
 
     yardsticks: Yardsticks
-    rows: int
     evaluation: Evaluation
     variance: np.ndarray  # (Z,), the mean over rows of e^logvar
     largest: dict[str, float]  # the largest magnitude of quantities by name
@@ -98,7 +106,8 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
     """The bound, its floor, the units, and every finding about a model on data; `print` it.
 
     x (N, D) -> Diagnosis. z is drawn at the points of a Sobol sequence, no generator needed: the
-    same model and data always get the same answer.                [diagnosis.1]
+    same model and data, in the same order, always get the same answer.    [diagnosis.1]
+    The floor is fitted to x itself, and not held against the model where x has few rows.
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support.
     """
     from scipy.stats import qmc  # here, for it would triple the time that import npvae takes
@@ -106,9 +115,10 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
     x = vae.check_data("x", x)
     sobol = qmc.Sobol(vae.latent_dim, scramble=False)
     sobol.fast_forward(1)  # its first point is 0, whose quantile is −∞
+    size = max(1, DIAGNOSE_NUMBERS // vae.likelihood.output_width(vae.data_dim))
     visited = []
-    for start in range(0, len(x), DIAGNOSE_BATCH):
-        batch = x[start : start + DIAGNOSE_BATCH]
+    for start in range(0, len(x), size):
+        batch = x[start : start + size]
         noise = ndtri(sobol.random(len(batch)))[None].astype(vae.dtype)
         visited.append(per_row(elbo(vae, batch, noise)))
     rows = map(np.concatenate, zip(*visited, strict=True))
@@ -118,22 +128,30 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
 
 def measure(vae, x, unit, *, binarized=False):
     """Yardsticks of targets x / unit; if binarized, of binary ones drawn from them."""
+    likelihood = vae.likelihood
     sample = x[:: 1 + len(x) // SAMPLE_ROWS] / unit
+    if binarized:  # with a generator of its own: measuring may not change what training draws
+        sample = binarize(sample, rng=np.random.default_rng(0))
     grey = entropy = 0.0
-    if isinstance(vae.likelihood, Bernoulli) and not binarized:
+    if isinstance(likelihood, Bernoulli) and not binarized:
         parts = np.array_split(x, 1 + len(x) // SAMPLE_ROWS)
         grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in parts) / x.size
-        entropy = float(vae.likelihood.entropy(sample).mean())
-    return Yardsticks(vae.likelihood.floor(sample), grey, entropy)
+        entropy = float(likelihood.entropy(sample).mean())
+    return Yardsticks(
+        rows=len(x),
+        floor=likelihood.floor(sample),
+        grey=grey,
+        entropy=entropy,
+        has_width=isinstance(likelihood, Gaussian | LearnedGaussian | HeteroscedasticGaussian),
+    )
 
 
 def take_vitals(vae, yardsticks, log_px_z, mu, logvar, *, beta=1.0):
     """Vitals of rows (N, ·) as `per_row` gives them."""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         sizes = {"mu²": np.square(mu), "σ²": np.exp(logvar), "log p(x|z)": np.abs(log_px_z)}
     return Vitals(
         yardsticks=yardsticks,
-        rows=len(mu),
         evaluation=summarize(log_px_z, mu, logvar),
         variance=sizes["σ²"].mean(axis=0, dtype=np.float64),
         largest={name: float(size.max()) for name, size in sizes.items()},
@@ -144,9 +162,19 @@ def take_vitals(vae, yardsticks, log_px_z, mu, logvar, *, beta=1.0):
 
 def findings(vitals):
     """Yield a DiagnosisWarning for each thing that is likely wrong, the gravest first."""
-    evaluation, floor = vitals.evaluation, vitals.yardsticks.floor
-    Z = len(vitals.variance)
-    dead = Z - evaluation.active_units
+    if not np.isfinite(vitals.evaluation.elbo):
+        yield RangeWarning(
+            f"elbo is {vitals.evaluation.elbo}: a parameter is not finite, or a number has left "
+            "the dtype's range"
+        )
+        return
+    for find in (_near_the_range, _dead_units, _at_the_floor, _wide_posterior):
+        yield from find(vitals)
+    yield from grey_targets(vitals.yardsticks)
+    yield from _mostly_entropy(vitals)
+
+
+def _near_the_range(vitals):
     for name, value in vitals.largest.items():
         if value > vitals.limit**0.8:
             yield RangeWarning(
@@ -154,37 +182,42 @@ def findings(vitals):
                 "causes: data far from unit range, a learning rate too large, a likelihood much "
                 "too narrow. Scale the data, or lower the learning rate"
             )
-    if dead == Z and vitals.rows > 1:
+
+
+def _dead_units(vitals):
+    Z = len(vitals.variance)
+    dead = Z - vitals.evaluation.active_units
+    if dead == Z and vitals.yardsticks.rows > 1:
         yield CollapseWarning(
             f"no latent unit is active: the decoder ignores z (posterior collapse). Likely "
-            f"causes: {_beta(vitals)}a likelihood too wide for the data, a learning rate too "
-            "large, or too few steps. Let beta rise from 0 over the first epochs"
+            f"causes: {_beta(vitals)}{_width(vitals)}a learning rate too large, or too few "
+            "steps. Let beta rise from 0 over the first epochs"
         )
     elif dead < Z < 2 * dead:
         yield DeadUnitsWarning(
-            f"{dead} of {Z} latent units are not active. Likely causes: {_beta(vitals)}more "
-            "units than the data need, a likelihood too wide for the data. It costs nothing but "
-            "time; fewer units, or FreeBits, would use all"
+            f"{dead} of {Z} latent units are not active. Likely causes: {_beta(vitals)}"
+            f"{_width(vitals)}more units than the data need. It costs nothing but time; fewer "
+            "units, or FreeBits, would use all"
         )
-    if evaluation.elbo < floor + 0.01 * abs(floor):
+
+
+def _at_the_floor(vitals):
+    elbo, floor = vitals.evaluation.elbo, vitals.yardsticks.floor
+    if elbo < floor + 0.01 * abs(floor) and vitals.yardsticks.rows >= FLOOR_ROWS:
         yield FloorWarning(
-            f"elbo {evaluation.elbo:.2f} is no better than {floor:.2f} nats, the best of a "
-            f"model that ignores z. Likely causes: {_beta(vitals)}a learning rate too large or "
-            "too small, a likelihood too wide for the data, too few steps"
+            f"elbo {elbo:.2f} is no better than {floor:.2f} nats, the best of a model that "
+            f"ignores z. Likely causes: {_beta(vitals)}{_width(vitals)}a learning rate too large "
+            "or too small, too few steps"
         )
+
+
+def _wide_posterior(vitals):
     widest = int(np.argmax(vitals.variance))
     if vitals.variance[widest] > WIDE_VARIANCE:
         yield WidePosteriorWarning(
             f"the posterior's variance in dimension {widest} is {vitals.variance[widest]:.3g} on "
             "average, and the prior's is 1. Likely causes: beta too small to hold z near the "
             "prior, or a learning rate too large. Samples from the prior will be poor"
-        )
-    yield from grey_targets(vitals.yardsticks)
-    if vitals.yardsticks.entropy > -evaluation.elbo / 2 > 0:
-        yield EntropyWarning(
-            f"{vitals.yardsticks.entropy:.1f} of the {-evaluation.elbo:.1f} nats of −elbo are the "
-            "grey targets' own entropy, which no model can win. Compare losses after subtracting "
-            "it, draw binary targets (binarize=True), or take ContinuousBernoulli()"
         )
 
 
@@ -199,5 +232,19 @@ def grey_targets(yardsticks):
         )
 
 
+def _mostly_entropy(vitals):
+    elbo, entropy = vitals.evaluation.elbo, vitals.yardsticks.entropy
+    if entropy > -elbo / 2 > 0:
+        yield EntropyWarning(
+            f"{entropy:.1f} of the {-elbo:.1f} nats of −elbo are the grey targets' own entropy, "
+            "which no model can win. Compare losses after subtracting it, draw binary targets "
+            "(binarize=True), or take ContinuousBernoulli()"
+        )
+
+
 def _beta(vitals):
     return f"beta = {vitals.beta:g} too large, " if vitals.beta > 1 else ""
+
+
+def _width(vitals):
+    return "a likelihood too wide for the data, " if vitals.yardsticks.has_width else ""

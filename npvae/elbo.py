@@ -93,6 +93,8 @@ def elbo_backward(
     """
     _check_batch(vae, x, noise)
     _check_dbound(vae, dbound, trace)
+    if noise.shape != trace.z.shape:
+        raise ValueError(f"noise has shape {noise.shape}; the trace was made with {trace.z.shape}")
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
     encoder, decoder, learned = vae.params

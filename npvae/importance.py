@@ -12,8 +12,9 @@ from .ratio import log_ratio
 from .reparameterization import reparameterize
 from .vae import VAE
 
-IMAGES = 20  # rows of x at once, and
-DRAWS = 200  # draws of z for each: 4,000 rows through the decoder stay in the second cache
+IMAGES = 20  # rows of x at once, with at most
+DRAWS = 200  # draws of z for each, fewer where the decoder emits more than
+NUMBERS = 4_000_000  # numbers for them: they should stay in the cache
 
 
 class LogLikelihood(NamedTuple):
@@ -25,13 +26,14 @@ class LogLikelihood(NamedTuple):
 
     def __str__(self) -> str:
         N = len(self.log_px)
-        spread = self.log_px.std() / np.sqrt(N)
+        text = f"log p(x) {self.log_px.mean():.2f} nats a row"
+        if N > 1:
+            text += f", ± {self.log_px.std() / np.sqrt(N):.2f} over {N:,} rows"
         drawn = np.sqrt(np.square(self.standard_error).sum()) / N
-        return (
-            f"log p(x) {self.log_px.mean():.2f} nats a row, ± {spread:.2f} over {N:,} rows, "
-            f"± {drawn:.2g} by the draws; effective samples {self.effective_samples.min():.0f} "
-            f"to {self.effective_samples.max():.0f}"
-        )
+        if np.isfinite(drawn):
+            text += f", ± {drawn:.2g} by the draws"
+        least, most = self.effective_samples.min(), self.effective_samples.max()
+        return f"{text}; effective samples {least:.0f} to {most:.0f}"
 
 
 class Sums(NamedTuple):
@@ -61,7 +63,8 @@ def log_likelihood(
     progress        draw a progress bar on standard error
     Of grey x a Bernoulli likelihood makes no log p(x); `binarize` x first.
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
-    samples no integer >= 1, rng no Generator, progress no bool.
+    samples no integer >= 1, rng no Generator, progress no bool; FloatingPointError, naming the
+    row, if a weight's logarithm is not finite.
     Burda, Grosse & Salakhutdinov 2015, section 5, with K = 5000.
     """
     from tqdm import tqdm  # here, so that import npvae need not read it
@@ -71,17 +74,30 @@ def log_likelihood(
     check_rng(rng)
     if not isinstance(progress, bool):
         raise TypeError(f"progress is {progress!r}; expected True or False")
+    at_once = min(DRAWS, 1 + NUMBERS // (IMAGES * vae.likelihood.output_width(vae.data_dim)))
     rows = []
     with tqdm(total=len(x), unit=" rows", disable=not progress) as bar:
         for start in range(0, len(x), IMAGES):
             batch = x[start : start + IMAGES]
             sums = no_weights(len(batch))
-            for first in range(0, samples, DRAWS):
-                draws = min(DRAWS, samples - first)
-                sums = add_weights(sums, draw_log_weights(vae, batch, draws, rng=rng))
+            for first in range(0, samples, at_once):
+                draws = min(at_once, samples - first)
+                sums = add_weights(sums, _finite_log_weights(vae, batch, draws, start, rng))
             rows.append(estimate(sums, samples))
             bar.update(len(batch))
     return LogLikelihood(*map(np.concatenate, zip(*rows, strict=True)))
+
+
+def _finite_log_weights(vae, x, draws, start, rng):
+    with np.errstate(over="ignore", invalid="ignore"):  # told below, with a row
+        log_w = draw_log_weights(vae, x, draws, rng=rng)
+    if not np.isfinite(log_w).all():
+        row = start + np.argwhere(~np.isfinite(log_w))[0, 1]
+        raise FloatingPointError(
+            f"log w of row {row} is not finite: a parameter is not, or a number has left the "
+            f"range of {vae.dtype}"
+        )
+    return log_w
 
 
 def draw_log_weights(vae, x, draws, *, rng):

@@ -157,6 +157,7 @@ class ImportanceWeighted(Objective):
     def __post_init__(self, beta):
         check_positive_int("samples", self.samples)
         check_choice("gradient", self.gradient, GRADIENTS)
+        check_number("beta", beta, low=0, low_allowed=True)
         if beta != 1:
             raise ValueError(
                 f"beta is {beta}; an importance-weighted bound has no KL term that beta could "
@@ -202,7 +203,7 @@ class ImportanceWeighted(Objective):
 
 def check_objective(objective):
     """Raise TypeError unless objective is an instance of Objective."""
-    if not isinstance(objective, Objective):
+    if not isinstance(objective, Objective) or type(objective) is Objective:
         raise TypeError(f"objective is {objective!r}; expected one such as npvae.ClosedForm()")
 
 

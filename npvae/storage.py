@@ -15,9 +15,13 @@ FORMAT_VERSION = 1
 def write(path, header, arrays):
     """Write header and arrays beside path, then rename: path never holds half a file.
 
-    Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is one.
+    Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is one,
+    ValueError, naming the array, if one is not finite: `read` would refuse it.
     """
     path = Path(path)
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"cannot save to {path}: {name} holds NaN or inf")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
     if path.is_dir():

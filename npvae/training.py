@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from . import kernels
 from ._checks import check_positive_int, check_rng
 from .diagnosis import (
+    CollapseWarning,
     DeadUnitsWarning,
     FloorWarning,
     GreyTargetsWarning,
@@ -31,7 +32,7 @@ from .optimizers import Optimizer
 from .vae import VAE
 
 LARGE_STEP = 1e6
-SETTLED_STEPS = 500  # before so many, a model may yet leave the floor and wake its units
+SETTLED_STEPS = 500  # before so many, a model may yet wake its units and leave the floor
 
 
 def train(
@@ -99,7 +100,7 @@ class _Run(NamedTuple):
 
 
 def _epochs(run, epochs, objective, x_val):
-    steps, told = 0, {GreyTargetsWarning}
+    steps, told, before = 0, {GreyTargetsWarning}, -math.inf
     if x_val is not None and run.binarize:
         x_val = draw_binary(x_val, rng=run.evaluation_rng)
     for epoch in range(1, epochs + 1):
@@ -109,8 +110,13 @@ def _epochs(run, epochs, objective, x_val):
         seconds = time.perf_counter() - start
         steps += math.ceil(len(run.x) / run.batch_size)
         vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(now, "beta", 1.0))
-        _warn(vitals, epoch, steps, told)
         summary = vitals.evaluation
+        passing = _may_pass(steps, epoch == epochs, summary.elbo - before, vitals.yardsticks.floor)
+        before = summary.elbo
+        for finding in findings(vitals):
+            if type(finding) not in told | passing:
+                told.add(type(finding))
+                warnings.warn(type(finding)(f"{finding} (after epoch {epoch})"), stacklevel=2)
         yield Epoch(
             epoch=epoch,
             bound=float(bound.mean(dtype=np.float64)),
@@ -216,11 +222,11 @@ def _objective_at(objective, epoch):
     return chosen
 
 
-def _warn(vitals, epoch, steps, told):
-    """Warn of each kind of finding once; of what may yet pass, not before SETTLED_STEPS."""
-    for finding in findings(vitals):
-        kind = type(finding)
-        passing = kind in (FloorWarning, DeadUnitsWarning) and steps < SETTLED_STEPS
-        if kind not in told and not passing:
-            told.add(kind)
-            warnings.warn(kind(f"{finding} (after epoch {epoch})"), stacklevel=3)
+def _may_pass(steps, last, rise, floor):
+    """Kinds of findings that may yet pass by themselves, and are not told so soon."""
+    passing = set()
+    if steps < SETTLED_STEPS:
+        passing |= {DeadUnitsWarning, FloorWarning} | (set() if last else {CollapseWarning})
+    if rise > 0.001 * abs(floor) and not last:
+        passing.add(FloorWarning)
+    return passing

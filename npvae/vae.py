@@ -185,7 +185,7 @@ class VAE:
         """Write the model to one .npz: plain arrays and a JSON header, no pickle.
 
         Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is
-        a folder.
+        a folder, ValueError if a parameter is not finite.
         """
         header = {
             "data_dim": self.data_dim,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import npvae
+from npvae.diagnosis import measure
 
 WARNINGS = (
     npvae.CollapseWarning,
@@ -61,7 +62,8 @@ def test_a_healthy_model_is_told_nothing():
 
 
 def test_a_model_that_ignores_z_sits_at_its_floor():
-    vae, x = make(x_mean=patterns().mean(axis=0)), patterns()
+    x = patterns(1200)
+    vae = make(x_mean=x.mean(axis=0))
     kinds = told_in_training(vae, x, objective=npvae.ClosedForm(30.0))
     assert sorted(kinds, key=str) == [npvae.CollapseWarning, npvae.FloorWarning]
     assert found(vae, x) == [npvae.CollapseWarning, npvae.FloorWarning]
@@ -69,13 +71,14 @@ def test_a_model_that_ignores_z_sits_at_its_floor():
     assert max(map(len, shown.splitlines())) <= 80
     text = " ".join(shown.split())
     assert "the decoder ignores z" in text
-    assert "Likely causes: a likelihood too wide" in text
+    assert "Likely causes: a learning rate too large" in text
 
 
 def test_the_floor_waits_until_a_model_could_have_left_it():
-    vae, x = make(x_mean=patterns().mean(axis=0)), patterns()
+    x = patterns(1200)
+    vae = make(x_mean=x.mean(axis=0))
     kinds = told_in_training(vae, x, epochs=2, objective=npvae.ClosedForm(30.0))
-    assert kinds == [npvae.CollapseWarning]  # 120 steps
+    assert kinds == [npvae.CollapseWarning]  # 240 steps
 
 
 def test_most_units_dead():
@@ -123,6 +126,56 @@ def test_numbers_near_the_end_of_float32(quantity):
     named = [f for f in npvae.diagnose(vae, x).findings if type(f) is npvae.RangeWarning]
     assert [str(finding).split(" reaches")[0] for finding in named] == [quantity]
     assert not any(type(f) is npvae.RangeWarning for f in npvae.diagnose(vae.astype(float), x)[1])
+
+
+def test_units_that_yet_wake_are_not_called_dead():
+    digits = npvae.datasets.glyph_digits(1000, rng=rng()).images
+    vae = npvae.VAE.init(
+        784,
+        hidden=(30,),
+        latent_dim=4,
+        likelihood=npvae.Bernoulli(),
+        weight_init=0.01,
+        x_mean=digits.mean(axis=0),
+        rng=rng(),
+    )
+    epochs = npvae.train(
+        vae, digits, epochs=15, optimizer=npvae.Adam(3e-3), binarize=True, rng=rng()
+    )
+    active = [epoch.active_units for epoch in epochs]  # a warning would be an error
+    assert active[0] == 0
+    assert active[-1] == 4
+
+
+def test_a_width_on_its_way_is_not_called_stuck():
+    x = patterns(1000)
+    vae = make(npvae.LearnedGaussian(10.0), x_mean=x.mean(axis=0))
+    kinds = told_in_training(vae, x, epochs=8, optimizer=npvae.Adam(2e-3))  # 800 steps
+    assert npvae.FloorWarning not in kinds[:-1]
+    assert npvae.diagnose(vae, x).vitals.evaluation.elbo < measure(vae, x, 1).floor
+
+
+def test_the_floor_of_binarised_data_is_that_of_binary_data():
+    grey = rng().random((4000, 12)).astype(np.float32)
+    vae = make(npvae.Gaussian(0.5))
+    binary = npvae.binarize(grey, rng=rng(1))
+    floor = measure(vae, grey, 1, binarized=True).floor
+    assert floor == pytest.approx(vae.likelihood.floor(binary), rel=0.01)
+    assert floor < measure(vae, grey, 1).floor - 1
+
+
+def test_few_rows_are_not_held_against_a_floor_fitted_to_them():
+    vae, x = make(), patterns(1200)
+    train(vae, x, epochs=1)
+    assert npvae.FloorWarning not in found(vae, x[:3])
+    assert found(vae, x[:1]) == []
+
+
+def test_a_broken_model_gets_no_clean_bill():
+    vae, x = make(), patterns()
+    vae.params.decoder[-1].b[0] = np.nan
+    (finding,) = npvae.diagnose(vae, x).findings
+    assert "elbo is nan: a parameter is not finite" in str(finding)
 
 
 def test_each_kind_is_told_once():

@@ -476,3 +476,48 @@ def test_what_has_no_exact_answer_is_refused(data):
             exact.spectrum(wrong)
     with pytest.raises(ValueError, match="beta is 0"):
         exact.water_filling([1.0], 1.0, 0, 1)
+
+
+def test_equal_eigenvalues_have_a_best_model():
+    x = np.vstack([0.3 * np.eye(4), -0.3 * np.eye(4)])
+    best = exact.probabilistic_pca(x, 1)
+    np.testing.assert_allclose(best.W, 0, atol=1e-8)
+    assert np.isfinite(best.log_px)
+
+
+def test_a_width_that_leaves_no_digit_is_refused():
+    rng = np.random.default_rng(0)
+    options = {"hidden": (), "latent_dim": 5, "likelihood": npvae.Gaussian(1e-9)}
+    vae = npvae.VAE.init(2, dtype=np.float64, rng=rng, **options)
+    with pytest.raises(ValueError, match="too small beside W Wᵀ"):
+        exact.linear_log_likelihood(vae, np.zeros((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("eigenvalues", "k", "message"),
+    [
+        ([1, np.nan], 1, "finite numbers >= 0"),
+        ([1, -2], 1, "finite numbers >= 0"),
+        (np.eye(2), 1, "finite numbers >= 0"),
+        (3.0, 1, "finite numbers >= 0"),
+        ([1, 2], 5, "k is 5; expected k <= D = 2"),
+    ],
+)
+def test_water_needs_eigenvalues(eigenvalues, k, message):
+    with pytest.raises(ValueError, match=message):
+        exact.water_filling(eigenvalues, 1.0, 1.0, k)
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 0)), [[1e200, 2], [-1e200, 1]]])
+def test_a_spectrum_needs_numbers_that_can_be_squared(x):
+    with pytest.raises(ValueError, match="numbers too large, or none"):
+        exact.spectrum(x)
+
+
+def test_a_grid_without_end_is_refused():
+    vae = npvae.VAE.init(
+        2, hidden=(), latent_dim=2, likelihood=npvae.Gaussian(1.0), rng=np.random.default_rng(0)
+    )
+    for sizes in ({"step": 1e-5}, {"step": 1e-300, "reach": 1e5}):
+        with pytest.raises(ValueError, match="points; expected at most 10,000,000"):
+            exact.quadrature(vae, np.zeros((1, 2)), **sizes)

@@ -106,8 +106,8 @@ def test_every_choice_reaches_the_model(data_dir, tmp_path):
             "FreeBits(free_bits=0.2, samples=1)",
         ),
         (
-            "--objective sampled --warm-up 2 --likelihood categorical",
-            npvae.Categorical(),
+            "--objective sampled --warm-up 2 --likelihood categorical --levels 16",
+            npvae.Categorical(16),
             "Sampled(beta=0.5, samples=1), then more beta, up to 1",
         ),
     ],
@@ -163,7 +163,9 @@ def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
         (["--data", "mnist", "--data-dir", "absent"], "absent"),
         (["--objective", "free-bits", "--beta", "2"], "free-bits has no KL for --beta or --warm"),
         (["--objective", "importance-weighted", "--samples", "0"], "error: samples is 0"),
-        (["--likelihood", "categorical", "--levels", "7"], "with 7 levels expects k/6"),
+        (["--likelihood", "categorical", "--levels", "1"], "error: levels is 1; expected"),
+        (["--free-bits", "0.2"], "--free-bits is for --objective free-bits"),
+        (["--warm-up", "-3"], "--warm-up is -3; expected a number of epochs"),
         (["--data", "glyphs", "--data-dir", "absent"], "--data glyphs reads no files"),
         (["--out", str(SCRIPT)], "error: "),
     ],
@@ -198,6 +200,11 @@ def test_the_experiment_needs_draws(data_dir, tmp_path):
     done = run("--data-dir", data_dir, "--samples", 0, "--out", tmp_path, script=NLL)
     assert done.stderr.endswith("error: samples is 0; expected an integer >= 1\n")
     assert "Traceback" not in done.stderr
+    done = run("--draws", 0, script=NLL)
+    assert "--draws is 0; expected a number >= 1" in done.stderr
+    done = run("--data-dir", data_dir, "--judge", tmp_path / "none.npz", script=NLL)
+    assert done.stderr.startswith("error: there is no file")
+    assert done.stdout == ""
 
 
 def test_the_estimators_are_drawn(tmp_path):
@@ -208,5 +215,7 @@ def test_the_estimators_are_drawn(tmp_path):
     assert out.read_bytes().startswith(PNG)
     assert done.stdout.count("encoder  noise") == 6
     assert done.stdout.count("decoder  noise") == 5  # the score function has none
+    done = run("--out", tmp_path, script=script)
+    assert "expected a file that ends in .png, .pdf or .svg" in done.stderr
     done = run("--repetitions", 1, script=script)
     assert "--repetitions is 1; a spread needs at least 2" in done.stderr

@@ -139,12 +139,23 @@ def test_a_bar_is_drawn_where_it_is_asked_for(capsys):
     assert "25/25" in shown.err
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_weights_beyond_the_range_name_their_row(dtype):
+    vae = make_vae(npvae.Gaussian(0.5), dtype=dtype)
+    x = np.zeros((30, 4))
+    x[23] = 1e30 if dtype == np.float32 else 1e200
+    with pytest.raises(FloatingPointError, match="log w of row 23 is not finite"):
+        npvae.log_likelihood(vae, x, samples=3, rng=rng())
+
+
 def test_it_says_what_it_found():
     vae = make_vae()
     result = npvae.log_likelihood(vae, make_batch(vae)[0], samples=50, rng=rng())
     text = str(result)
     assert f"log p(x) {result.log_px.mean():.2f} nats a row" in text
-    assert "effective samples" in text
+    assert "by the draws; effective samples" in text
+    one = npvae.log_likelihood(vae, make_batch(vae)[0][:1], samples=1, rng=rng())
+    assert "±" not in str(one)
 
 
 @pytest.mark.parametrize(

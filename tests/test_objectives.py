@@ -278,12 +278,29 @@ def test_dtype_in_dtype_out(objective):
         (lambda: npvae.FreeBits(-0.1), ValueError, "free_bits is -0.1"),
         (lambda: npvae.ImportanceWeighted(0), ValueError, "samples is 0"),
         (lambda: npvae.ImportanceWeighted(5, "path"), ValueError, "gradient is 'path'; expected"),
+        (lambda: npvae.ImportanceWeighted(5, beta=True), TypeError, "beta is True"),
+        (lambda: npvae.ImportanceWeighted(5, beta="a"), TypeError, "beta is 'a'"),
+        (lambda: npvae.ClosedForm(10**400), ValueError, "expected a finite number >= 0"),
         (lambda: npvae.ImportanceWeighted(5, beta=2), ValueError, "beta is 2; an importance-weig"),
     ],
 )
 def test_bad_choices_are_refused(make, error, message):
     with pytest.raises(error, match=re.escape(message)):
         make()
+
+
+def test_the_contract_itself_is_no_objective():
+    vae = make_vae()
+    with pytest.raises(TypeError, match=r"expected one such as npvae.ClosedForm\(\)"):
+        npvae.elbo(vae, *make_batch(vae), npvae.objectives.Objective())
+
+
+def test_the_backward_wants_the_noise_of_its_trace():
+    vae = make_vae()
+    x, noise = make_batch(vae, L=2)
+    trace = npvae.elbo(vae, x, noise)
+    with pytest.raises(ValueError, match=r"noise has shape \(1, 6, 2\); the trace was made with"):
+        npvae.elbo_backward(np.ones(6), vae, x, noise[:1], trace)
 
 
 def test_a_bound_of_k_draws_wants_k_draws():

@@ -111,6 +111,15 @@ def test_saving_leaves_no_other_file_and_needs_no_suffix(tmp_path, saved):
     npvae.VAE.load(str(tmp_path / "model"))
 
 
+def test_what_load_would_refuse_is_not_saved(saved):
+    before = saved.read_bytes()
+    vae = npvae.VAE.load(saved)
+    vae.params.decoder[0].W[1, 0] = np.inf
+    with pytest.raises(ValueError, match=r"cannot save to .*: decoder/0/W holds NaN or inf"):
+        vae.save(saved)
+    assert saved.read_bytes() == before
+
+
 def test_a_failed_save_keeps_the_old_file(saved, monkeypatch):
     before = saved.read_bytes()
     vae = npvae.VAE.load(saved)

@@ -134,6 +134,7 @@ def test_the_script_goes_over_and_brings_trained_weights_back(script, saved):
         (["absent.npz"], "error: there is no file absent.npz"),
         (["damaged"], "error: damaged is truncated or not an npz file"),
         (["vae.npz", "--out", "absent/vae.pt"], "No such file or directory: 'absent/vae.pt'"),
+        (["vae.npz", "--out", "vae.npz"], "vae.npz is the model itself"),
         (["vae.npz", "--back", "absent.pt", "new.npz"], "No such file or directory: 'absent.pt'"),
         (["vae.npz", "--back", "damaged", "new.npz"], "damaged holds no weights of this model ("),
         (["vae.npz", "--back", "other.pt", "new.npz"], "other.pt holds no weights of this model ("),

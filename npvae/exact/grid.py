@@ -15,6 +15,7 @@ from ..likelihoods.gaussian import LOG_2PI
 from ..vae import VAE
 
 POINTS = 500  # of z through the decoder at once
+QUADRATURE_GRID = 10_000_000  # a step of 0.005 in two dimensions
 LARGEST_GRID = 100_000  # for a bound, whose every row has a grid of its own
 
 
@@ -36,14 +37,15 @@ def quadrature(vae: VAE, x: ArrayLike, *, step: float = 0.05, reach: float = 8.0
     far too large for a smooth decoder, of the right order for ReLU's kinks.     [exact.11]
     A smooth decoder's log p(x) is right to 1e-8 nats while step is below the posterior's width in
     every direction; with kinks, to about step².
-    Raises ValueError unless Z <= 2 and 0 < step < 1 < reach; of x as `VAE.encode` does.
+    Raises ValueError unless Z <= 2, 0 < step < 1 < reach and the grid has at most 10,000,000
+    points; of x as `VAE.encode` does.
     """
     if vae.latent_dim > 2:
         raise ValueError(f"the model has Z = {vae.latent_dim}; a grid serves Z = 1 or 2")
-    m = _check_grid(step, reach)
+    Z = vae.latent_dim
+    m = _check_grid(step, reach, Z, QUADRATURE_GRID)
     vae = vae.astype(np.float64)
     x = vae.check_data("x", x)
-    Z = vae.latent_dim
     largest, sums = _sum_over_grid(vae, x, step, m, reach - 1)
     total, coarse, inner = sums[:, :3].T
     mean = sums[:, 3 : 3 + Z] / total[:, None]
@@ -63,13 +65,8 @@ def expected_bound(vae: VAE, x: ArrayLike, *, step: float = 0.25, reach: float =
     Raises ValueError unless 0 < step < 1 < reach and the grid has at most 100,000 points; of x
     as `VAE.encode` does.
     """
-    m = _check_grid(step, reach)
     Z = vae.latent_dim
-    if (2 * m + 1) ** Z > LARGEST_GRID:
-        raise ValueError(
-            f"the grid has {2 * m + 1}^{Z} points; expected at most {LARGEST_GRID:,}. A larger "
-            "step, or a smaller reach, makes fewer"
-        )
+    m = _check_grid(step, reach, Z, LARGEST_GRID)
     vae = vae.astype(np.float64)
     x = vae.check_data("x", x)
     noise = step * _grid_points(np.arange((2 * m + 1) ** Z), m, Z)
@@ -79,11 +76,17 @@ def expected_bound(vae: VAE, x: ArrayLike, *, step: float = 0.25, reach: float =
     return np.array([weights @ trace.log_px_z[:, 0] - trace.kl[0] for trace in traces])
 
 
-def _check_grid(step, reach):
+def _check_grid(step, reach, Z, largest):
     """m, the number of steps on either side of 0 that reach asks for."""
     check_number("step", step, low=0, high=1)
-    check_number("reach", reach, low=1)
-    return int(np.ceil(reach / step))
+    check_number("reach", reach, low=1, high=1e6)
+    m = int(np.ceil(reach / step)) if reach / step < largest else largest
+    if (2 * m + 1) ** Z > largest:
+        raise ValueError(
+            f"the grid has {2 * m + 1}^{Z} points; expected at most {largest:,}. A larger "
+            "step, or a smaller reach, makes fewer"
+        )
+    return m
 
 
 def _grid_points(numbers, m, Z):

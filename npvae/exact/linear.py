@@ -94,6 +94,10 @@ def spectrum(x: ArrayLike) -> Spectrum:
     x = matrix("x", x, columns=columns, letters="(N, D)", dtype=np.float64)
     mean = x.mean(axis=0)
     centred = x - mean
+    with np.errstate(over="ignore"):
+        in_range = np.isfinite(np.square(centred).sum())
+    if not columns or not in_range:
+        raise ValueError(f"x has shape {x.shape} and numbers too large, or none, for a covariance")
     eigenvalues, axes = np.linalg.eigh(centred.T @ centred / len(x))
     return Spectrum(mean, np.maximum(eigenvalues[::-1], 0), axes.T[::-1])
 
@@ -116,7 +120,7 @@ def probabilistic_pca(x: ArrayLike, k: int) -> LinearModel:
     if variance <= np.finfo(np.float64).eps * eigenvalues[0]:
         raise ValueError(f"x varies in {k} dimensions or fewer; its likelihood has no maximum")
     log_det = np.log(used).sum() + (D - k) * np.log(variance)
-    W = np.sqrt(used - variance)[:, None] * axes[:k]
+    W = np.sqrt(np.maximum(used - variance, 0))[:, None] * axes[:k]
     return LinearModel(W, mean, float(variance), float(-(log_det + D * (LOG_2PI + 1)) / 2))
 
 
@@ -125,12 +129,20 @@ def water_filling(eigenvalues: ArrayLike, variance: float, beta: float, k: int) 
 
     eigenvalues (D,) of the data's covariance, variance σ², k latent dimensions -> WaterFilling:
     the means over the data at the best W, b and encoder, with σ² and β fixed
-    Raises TypeError or ValueError unless variance, beta > 0 and k is an integer >= 1.
+    Raises TypeError or ValueError unless eigenvalues are finite and >= 0, variance, beta and their
+    product > 0, and k is an integer with 1 <= k <= D.
     """
     check_number("variance", variance, low=0)
     check_number("beta", beta, low=0)
     check_positive_int("k", k)
-    level, eigenvalues = beta * variance, -np.sort(-np.asarray(eigenvalues, np.float64))
+    eigenvalues = np.asarray(eigenvalues, np.float64)
+    if eigenvalues.ndim != 1 or not (np.isfinite(eigenvalues) & (eigenvalues >= 0)).all():
+        raise ValueError("eigenvalues are no row of finite numbers >= 0")
+    if k > len(eigenvalues):
+        raise ValueError(f"k is {k}; expected k <= D = {len(eigenvalues)}")
+    level = beta * variance
+    check_number("beta · variance", level, low=0)
+    eigenvalues = -np.sort(-eigenvalues)
     used, left = eigenvalues[:k], eigenvalues[k:]
     kl_per_dim = np.log(np.maximum(used, level) / level) / 2
     squared_error = np.minimum(used, level).sum() + left.sum()
@@ -150,4 +162,9 @@ def _linear(vae):
         variance = vae.likelihood.sigma**2
     else:
         variance = np.exp(vae.params.likelihood["logvar"].astype(np.float64)).item()
-    return W, b, variance, W @ W.T + variance * np.eye(len(W))
+    M = W @ W.T + variance * np.eye(len(W))
+    if np.linalg.cond(M) > 1e12:
+        raise ValueError(
+            f"σ² = {variance:.2g} is too small beside W Wᵀ: of log p(x) no digit would be right"
+        )
+    return W, b, variance, M
