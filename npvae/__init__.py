@@ -12,7 +12,7 @@ Names:    x data, z latent, noise ε ~ N(0, I), mu μ, logvar log σ²
           dv is dLoss/dv and has v's shape
 """
 
-from . import datasets
+from . import datasets, exact
 from .activations import ACTIVATIONS
 from .diagnosis import (
     CollapseWarning,
@@ -89,6 +89,7 @@ __all__ = [
     "elbo",
     "elbo_backward",
     "evaluate",
+    "exact",
     "log_likelihood",
     "train",
 ]
