@@ -12,6 +12,12 @@ from equations import audit, functions_citing
 # HYPOTHESIS_PROFILE=explore looks for new ones.
 hypothesis.settings.register_profile("suite", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=500)
+# For the museum: that a test fails is enough, and shrinking an example takes half a minute.
+hypothesis.settings.register_profile(
+    "unshrunk",
+    hypothesis.settings.get_profile("suite"),
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 OUTCOMES = "passed", "failed", "error"
