@@ -220,7 +220,7 @@ def _mean_kl(trace):
 
 
 def _shared(dbound, noise):
-    return np.broadcast_to(dbound / len(noise), noise.shape[:2])
+    return np.full(noise.shape[:2], dbound / len(noise))
 
 
 def _check_beta_and_samples(objective):

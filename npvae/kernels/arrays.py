@@ -5,19 +5,20 @@ import numpy as np
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
-def check_dtypes(*arrays):
+def check_dtypes(first, *others):
     """Mixed dtypes would silently compile a kernel of their own, and widen what they touch."""
-    dtypes = {a.dtype for a in arrays}
-    if len(dtypes) > 1 or dtypes.isdisjoint(FLOATS):
-        found = " and ".join(sorted(map(str, dtypes)))
-        raise TypeError(f"arrays are {found}; expected all float32 or all float64")
+    for a in (first, *others):
+        if a.dtype != first.dtype or a.dtype not in FLOATS:
+            found = " and ".join(sorted({str(b.dtype) for b in (first, *others)}))
+            raise TypeError(f"arrays are {found}; expected all float32 or all float64")
 
 
-def check_same_shape(*arrays):
+def check_same_shape(first, *others):
     """The loops trust it: an index past the end reads another array's memory."""
-    shapes = [a.shape for a in arrays]
-    if shapes.count(shapes[0]) != len(shapes):
-        raise ValueError(f"arrays have shapes {shapes}; expected one shape")
+    for a in others:
+        if a.shape != first.shape:
+            shapes = [b.shape for b in (first, *others)]
+            raise ValueError(f"arrays have shapes {shapes}; expected one shape")
 
 
 def plain(a):
@@ -27,4 +28,4 @@ def plain(a):
 
 def flat(a):
     """The numbers of a in a row."""
-    return plain(a).reshape(-1)
+    return plain(a).ravel()

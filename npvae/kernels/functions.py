@@ -77,11 +77,12 @@ def _exp32(x):
 
 @scalar
 def _expm1_32(x):
-    """e^x − 1 = 2^n (e^r − 1) + (2^n − 1), halved on the way for n = 128."""
+    """e^x − 1 = 2^n (e^r − 1) + (2^n − 1), in two steps too. For |x| ≤ ½ ln 2 it is x + x²·(…)."""
     x = f32(-20) if x < f32(-20) else f32(89) if x > f32(89) else x  # beyond: −1 and inf
     n, p = _split(x)
-    s = _power_of_two(n - 1)
-    return TWO * (s * p + (s - HALF))
+    half = n >> 1
+    s = _power_of_two(half)
+    return (s * p + (s - _power_of_two(half - n))) * _power_of_two(n - half)
 
 
 @scalar
