@@ -129,7 +129,7 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
 def measure(vae, x, unit, *, binarized=False):
     """Yardsticks of targets x / unit; if binarized, of binary ones drawn from them."""
     likelihood = vae.likelihood
-    sample = x[:: 1 + len(x) // SAMPLE_ROWS] / unit
+    sample = np.divide(x[:: 1 + len(x) // SAMPLE_ROWS], unit, dtype=vae.dtype)
     if binarized:  # with a generator of its own: measuring may not change what training draws
         sample = binarize(sample, rng=np.random.default_rng(0))
     grey = entropy = 0.0

@@ -70,7 +70,7 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOS
     activation = ACTIVATIONS[vae.activation]
 
     encoder_hidden, heads = stack(x, vae.params.encoder, activation)
-    mu, logvar = heads[:, :Z], heads[:, Z:]
+    mu, logvar = heads[:, :Z].copy(), heads[:, Z:].copy()
     kl = gaussian_kl(mu, logvar)
     z = reparameterize(mu, logvar, noise)
     decoder_hidden, output = stack(z.reshape(L * B, Z), vae.params.decoder, activation)

@@ -48,18 +48,18 @@ class Evaluation(NamedTuple):
 def summarize(log_px_z, mu, logvar):
     """elbo = (1/N) Σ_n bound_n,  standard_error = s/√N,  s² = (1/N) Σ_n (bound_n − elbo)².
                                                                  [evaluation.2]
-    log_px_z (N,), mu, logvar (N, Z), of any float dtype -> Evaluation, computed in float64
+    log_px_z (N,), mu, logvar (N, Z), of any float dtype -> Evaluation, added up in float64
     """
-    log_px_z, mu, logvar = (v.astype(np.float64) for v in (log_px_z, mu, logvar))
     kl_per_dim = gaussian_kl_per_dim(mu, logvar)
-    bound = log_px_z - kl_per_dim.sum(axis=1)
+    kl = kl_per_dim.sum(axis=1, dtype=np.float64)
+    bound = log_px_z - kl
     return Evaluation(
         elbo=float(bound.mean()),
         standard_error=float(bound.std() / np.sqrt(len(bound))),
-        reconstruction=float(log_px_z.mean()),
-        kl=float(kl_per_dim.sum(axis=1).mean()),
-        kl_per_dim=kl_per_dim.mean(axis=0),
-        mu_variance=mu.var(axis=0),
+        reconstruction=float(log_px_z.mean(dtype=np.float64)),
+        kl=float(kl.mean()),
+        kl_per_dim=kl_per_dim.mean(axis=0, dtype=np.float64),
+        mu_variance=mu.var(axis=0, dtype=np.float64),
     )
 
 

@@ -5,10 +5,10 @@ import re
 import mpmath
 import numpy as np
 import pytest
-from numba import njit, types
+from numba import from_dtype, njit, types
 
 from npvae.kernels import compiled, functions, products
-from npvae.kernels.vectors import add_outer_product, dot_tile, simd, start_wide, store, wide_tile
+from npvae.kernels.vectors import add_outer_product, lanes, load_transposed, start, store
 
 both_dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 U = 2.0**-24  # half a unit in the last place of a float32
@@ -37,48 +37,51 @@ def test_a_product_is_a_sum_of_outer_products_in_order(dtype, m, k, n):
     expected = in_order(a, b, bias, range(k)).tobytes()
     assert compiled.affine(a, b, bias).tobytes() == expected
     assert compiled.affine(np.asfortranarray(a), b, bias).tobytes() == expected
+    assert compiled.affine(a, np.asfortranarray(b), bias).tobytes() == expected
     assert k < 100 or in_order(a, b, bias, reversed(range(k))).tobytes() != expected
 
 
 @pytest.mark.equation("kernels.2")
-def test_a_tile_multiplies_more_often_than_it_loads():
+@pytest.mark.parametrize(("r", "c"), [*products.TILES, products.LISTED_TILE])
+def test_a_tile_loads_its_edges_and_multiplies_its_area(r, c):
     """Counted in what LLVM made of one step."""
+    start_tile = start(r, c)
 
     @njit
     def one_step(tile_row, a, a_step, b, y):
-        tile = start_wide(tile_row, 0, None)
+        tile = start_tile(tile_row, 0, None)
         tile = add_outer_product(tile, a, 0, a_step, None, b, 0, None)
         store(tile, y, 0, tile_row.size, None, None)
 
-    tile = wide_tile(types.float32)
-    r, c, lanes = tile.rows, tile.columns, tile.lanes
-    assert r * c + c + 1 <= simd()[0]
-    b = np.ones(c * lanes, np.float32)
-    one_step(b, np.ones(r, np.float32), 1, b, np.empty((r, c * lanes), np.float32))
+    w = lanes(types.float32)
+    assert r * c + c + 1 <= 16  # the fewest registers that a CPU of today has
+    b = np.ones(c * w, np.float32)
+    one_step(b, np.ones(r, np.float32), 1, b, np.empty((r, c * w), np.float32))
     (code,) = one_step.inspect_llvm().values()
     body = code[: code.index("\n}\n")]
     assert len(re.findall(r"call .*@llvm\.fmuladd\.", body)) == r * c
-    assert len(re.findall(rf"load <{lanes} x float>", body)) == 2 * c  # of them c by start_wide
+    assert len(re.findall(rf"load <{w} x float>", body)) == 2 * c  # of them c by start_tile
     assert len(re.findall(r"load float,", body)) == r
 
 
 @pytest.mark.equation("kernels.3")
 @both_dtypes
-@pytest.mark.parametrize(("m", "k", "n"), [(1, 128, 1), (7, 131, 9), (20, 300, 30)])
-def test_a_sum_in_lanes_adds_neighbours_at_the_end(dtype, m, k, n):
-    a, b = short_numbers(dtype, m, k), short_numbers(dtype, n, k)
-    lanes = products.tile_for(dot_tile, np.dtype(dtype)).lanes
-    turns = -(-k // lanes)
-    a_turns, b_turns = (
-        np.pad(array, ((0, 0), (0, turns * lanes - k))).reshape(-1, turns, lanes)
-        for array in (a, b)
-    )
-    sums = np.zeros((m, n, lanes), dtype)
-    for t in range(turns):
-        sums += a_turns[:, None, t] * b_turns[None, :, t]
-    while sums.shape[-1] > 1:
-        sums = sums[..., ::2] + sums[..., 1::2]
-    assert compiled.matmul(a, b.T).tobytes() == sums[..., 0].tobytes()
+def test_rotating_the_bits_of_its_place_takes_a_number_across_the_diagonal(dtype):
+    w = lanes(from_dtype(np.dtype(dtype)))
+    place = np.arange(w * w)
+    for _ in range(w.bit_length() - 1):
+        place = 2 * place % w**2 + 2 * place // w**2
+    assert np.array_equal(place.reshape(w, w), np.arange(w * w).reshape(w, w).T)
+
+    @njit
+    def transpose(square, b, column, rows):
+        tile = load_transposed(b, column, b.shape[1], rows)
+        store(tile, square, 0, square.shape[1], None, None)
+
+    square, b = np.empty((w, w), dtype), np.arange(3.0 * w * w, dtype=dtype).reshape(w, 3 * w)
+    for rows in (1, w - 1, w):
+        transpose(square, b, 5, rows)
+        assert np.array_equal(square[:, :rows], b[:rows, 5 : 5 + w].T)
 
 
 @pytest.mark.equation("kernels.4")

@@ -17,13 +17,15 @@ from numba import njit, prange, types
 import npvae
 from npvae import kernels
 from npvae.kernels.functions import EXACT
-from npvae.kernels.vectors import add_outer_product, start_wide, store, wide_tile
+from npvae.kernels.products import TILES
+from npvae.kernels.vectors import Tile, add_outer_product, start, store
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 B, D, H = 100, 784, 500
 FLOPS = 2 * B * D * H
-TILE = wide_tile(types.float32)
+TILE = Tile(*TILES[0], types.float32)
 WIDTH = TILE.columns * TILE.lanes
+start_tile = start(*TILES[0])
 
 SIDE_BY_SIDE = """
 import sys
@@ -81,7 +83,7 @@ def two_rows_four_terms(a, b, y):
 @njit(**EXACT)
 def registers_only(steps, a, b, y):
     """The same numbers at every step: LLVM loads them once, and only multiply-adds remain."""
-    tile = start_wide(b, 0, None)
+    tile = start_tile(b, 0, None)
     for _ in range(steps):
         tile = add_outer_product(tile, a, 0, 1, None, b, 0, None)
     store(tile, y, 0, b.size, None, None)

@@ -25,10 +25,10 @@ TASK_ROWS = 160
 TASKS = 8  # but no fewer than that, or threads would wait for each other
 # Multiplications in a chunk of tasks: a microsecond of work.
 CHUNK = 2**15
-# Terms whose a is zero for a whole tile are left out if fewer than one in four of a hundred
+# Terms whose a is zero for a whole tile are left out if fewer than one in three of two hundred
 # numbers of a are not zero, and the product has so many columns that looking for them has paid.
-SAMPLES, SAMPLE_STEP = 100, 97
-NONZERO_SHARE = 1 / 4
+SAMPLES, SAMPLE_STEP = 200, 97
+NONZERO_SHARE = 1 / 3
 ZEROS_PAY = 128
 ZEROS_CHUNK = 1024
 
@@ -140,7 +140,20 @@ def _tasks(height, columns):
 
     @loop
     def run(
-        first, last, y, a, a_row, a_column, b, transposed, bias, depth, tiles, groups, width, *listed
+        first,
+        last,
+        y,
+        a,
+        a_row,
+        a_column,
+        b,
+        transposed,
+        bias,
+        depth,
+        tiles,
+        groups,
+        width,
+        *listed,
     ):
         m, n = y.shape
         strip = np.empty((depth if transposed else 0, width), y.dtype)

@@ -186,7 +186,10 @@ def start(rows, columns):
 
 @_step()
 def add_outer_product(writer, tile, a, a_at, a_step, rows, b, b_at, columns):
-    """tile[r, :] += a[a_at + r·a_step] · b[b_at : b_at + columns]."""
+    """tile[r, :] += a[a_at + r·a_step] · b[b_at : b_at + columns]; loads r + c, multiplies r c.
+
+    [kernels.2]
+    """
     b_row = [writer.load(b, *place) for place in writer.side_by_side(b_at, columns)]
     for r, row in enumerate(tile):
         number = writer.number(a, writer.row(a_at, r, a_step, rows))
@@ -206,11 +209,11 @@ def store(writer, tile, array, at, step, rows, columns):
 
 @_step(lambda number: Tile(lanes(number), 1, number))
 def load_transposed(writer, array, at, step, rows):
-    """tile[c, r] = array[at + r·step + c], a tile with as many rows as lanes.    [kernels.3]
+    """tile[c, r] = array[at + r·step + c], a square tile.
 
-    Laying the first half of the rows between those of the second, number by number, brings
-    number i of the tile to place 2i, and the upper half between: the bits of i are rotated
-    by one. As many times as half of the bits, and row and column have changed places.
+    Row r and row r + w/2, laid into each other number by number, become rows 2r and 2r + 1. So
+    number i of the tile moves to 2i mod w² + ⌊2i/w²⌋: its bits rotate by one. log₂ w such
+    rounds exchange those of the row and those of the column.    [kernels.3]
     """
     count = writer.tile.rows
     tile = [writer.load(array, writer.row(at, r, step, rows)) for r in range(count)]
