@@ -59,12 +59,12 @@ def _product(a, b, bias):
         a, a_row, a_column = a.T, 1, m
     else:
         a, a_row, a_column = plain(a), depth, 1
-    transposed = not b.flags.carray and b.T.flags.carray
-    b = b.T if transposed else plain(b)
-    zeros = n >= ZEROS_PAY and not transposed and _mostly_zero(a)
+    turned = not b.flags.carray and b.T.flags.carray
+    b = b.T if turned else plain(b)
+    zeros = n >= ZEROS_PAY and not turned and _mostly_zero(a)
     listed = _nonzero_terms(a, a_row, a_column, m, depth) if zeros else ()
-    tile, tasks, chunk, *sizes = _plan(m, depth, n, zeros, y.dtype)
-    args = y, a, a_row, a_column, b, transposed, plain(bias), depth, *sizes, *listed
+    tile, tasks, chunk, *cut = _plan(m, depth, n, zeros, y.dtype)
+    args = y, a, a_row, a_column, b, turned, plain(bias), depth, *cut, *listed
     over_chunks(_tasks(*tile))(tasks, chunk, *args)
     return y
 
@@ -133,35 +133,22 @@ def _tasks(height, columns):
     """A loop over tasks, each some tiles below each other.
 
     tiles       in a task
-    b           read row by row, or, where it lies transposed, from a strip made for each task
+    b           read row by row, or, if `turned`, from a strip of bᵀ made for each task
     listed      what _nonzero_terms says, or nothing: all terms
     """
     start_tile = start(height, columns)
 
     @loop
     def run(
-        first,
-        last,
-        y,
-        a,
-        a_row,
-        a_column,
-        b,
-        transposed,
-        bias,
-        depth,
-        tiles,
-        groups,
-        width,
-        *listed,
+        first, last, y, a, a_row, a_column, b, turned, bias, depth, tiles, groups, width, *listed
     ):
         m, n = y.shape
-        strip = np.empty((depth if transposed else 0, width), y.dtype)
+        strip = np.empty((depth if turned else 0, width), y.dtype)
         for task in range(np.intp(first), np.intp(last)):
             i, j = task % groups * tiles * height, task // groups * width
             end = min(i + tiles * height, m)
             b_rows, b_at, b_step = b, j, n
-            if transposed:
+            if turned:
                 _transpose(strip, b, j)
                 b_rows, b_at, b_step = strip, 0, width
             while i < end:

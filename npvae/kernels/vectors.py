@@ -176,7 +176,7 @@ def _step(new_tile=None):
 
 @functools.cache
 def start(rows, columns):
-    """start(rows, columns)(array, at, columns): a tile whose rows are all array[at : at + columns]."""
+    """start(…)(array, at, columns): a tile whose rows are all array[at : at + columns]."""
 
     def write(writer, array, at, columns):
         return [[writer.load(array, *place) for place in writer.side_by_side(at, columns)]] * rows
