@@ -716,15 +716,18 @@ def in_new_process(code, **environment):
 def test_a_second_process_compiles_nothing(tmp_path):
     code = (
         "import numpy as np\n"
-        "from npvae.kernels import elementwise, threads, updates\n"
+        "from npvae.kernels import elementwise, products, threads, updates\n"
         "a = np.ones(3, np.float32)\n"
         "elementwise.relu(a)\n"
         "updates.sgd_update([a, a], [a, a], np.zeros(6, np.float32), 0.1, 0.9, [0, 0])\n"
-        "loops = elementwise._relu, updates._over_arrays(updates._sgd, 3)\n"
+        "for b in np.ones((10, 200), np.float32), np.zeros((8, 200), np.float32):\n"
+        "    products.matmul(b, b.T), products.matmul(b.T, b)\n"
+        "sgd = updates._over_arrays(updates._sgd, 3)\n"
+        "loops = elementwise._relu, sgd, *products.LOOPS.values()\n"
         "print([sum(threads.over_chunks(loop).stats.cache_misses.values()) for loop in loops])"
     )
     misses = [in_new_process(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]
-    assert misses == ["[1, 1]\n", "[0, 0]\n"]
+    assert misses == ["[1, 1, 1, 1, 1]\n", "[0, 0, 0, 0, 0]\n"]
 
 
 # What numba is told of the CPU, and how to see that it listened.

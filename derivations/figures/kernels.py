@@ -17,15 +17,15 @@ from numba import njit, prange, types
 import npvae
 from npvae import kernels
 from npvae.kernels.functions import EXACT
-from npvae.kernels.products import TILES
+from npvae.kernels.products import TEN
 from npvae.kernels.vectors import Tile, add_outer_product, start, store
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 B, D, H = 100, 784, 500
 FLOPS = 2 * B * D * H
-TILE = Tile(*TILES[0], types.float32)
+TILE = Tile(*TEN, types.float32)
 WIDTH = TILE.columns * TILE.lanes
-start_tile = start(*TILES[0])
+start_tile = start(*TEN)
 
 SIDE_BY_SIDE = """
 import sys

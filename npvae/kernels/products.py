@@ -18,8 +18,7 @@ from .vectors import add_outer_product, lanes, load_transposed, start, store
 # Tiles, in rows and registers beside each other. Ten sums hide the time that each addition takes.
 # Ten rows divide the usual batches, eight the others. Where terms are left out, fewer rows share
 # more zeros, and the few terms must pay for a tile's beginning and end.
-TILES = (10, 1), (8, 1)
-LISTED_TILE = 5, 2
+TEN, EIGHT, LISTED = (10, 1), (8, 1), (5, 2)
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
 TASKS = 8  # but no fewer than that, or threads would wait for each other
@@ -65,7 +64,7 @@ def _product(a, b, bias):
     listed = _nonzero_terms(a, a_row, a_column, m, depth) if zeros else ()
     tile, tasks, chunk, *cut = _plan(m, depth, n, zeros, y.dtype)
     args = y, a, a_row, a_column, b, turned, plain(bias), depth, *cut, *listed
-    over_chunks(_tasks(*tile))(tasks, chunk, *args)
+    over_chunks(LOOPS[tile])(tasks, chunk, *args)
     return y
 
 
@@ -76,7 +75,7 @@ def _plan(m, depth, n, zeros, dtype):
     -> the tile; how many tasks, and how many in a chunk; tiles in a task, tasks below each
     other, and numbers in a row of a tile
     """
-    tile = LISTED_TILE if zeros else _tile_for(m)
+    tile = LISTED if zeros else _tile_for(m)
     height, width = tile[0], tile[1] * lanes(from_dtype(dtype))
     down, strips = -(-m // height), -(-n // width)
     tiles = max(1, min(TASK_ROWS // height, down * strips // TASKS))
@@ -88,8 +87,8 @@ def _plan(m, depth, n, zeros, dtype):
 
 def _tile_for(m):
     """Ten rows, unless with eight a twentieth fewer are computed."""
-    ten, eight = (-(-m // rows) * rows for rows, _ in TILES)
-    return TILES[eight < 0.95 * ten]
+    computed = {tile: -(-m // tile[0]) * tile[0] for tile in (TEN, EIGHT)}
+    return EIGHT if computed[EIGHT] < 0.95 * computed[TEN] else TEN
 
 
 @njit(cache=True)
@@ -104,7 +103,7 @@ def _nonzero_terms(a, a_row, a_column, m, depth):
 
     A term that is left out would have added 0.                  [kernels.4]
     """
-    blocks = -(-m // LISTED_TILE[0])
+    blocks = -(-m // LISTED[0])
     kept, counts = np.empty((blocks, depth), np.int32), np.empty(blocks, np.intp)
     chunk = 1 + ZEROS_CHUNK // (1 + depth)
     bits = a.reshape(-1).view(f"i{a.itemsize}")  # of −0 some are set: it is kept
@@ -120,47 +119,66 @@ def _keep(first, last, kept, counts, bits, a_row, a_column, m):
         count = np.uint64(0)
         for k in range(np.uint64(kept.shape[1])):
             together = bits.dtype.type(0)
-            for r in range(np.uint64(LISTED_TILE[0])):
-                row = min(block * np.uint64(LISTED_TILE[0]) + r, end)
+            for r in range(np.uint64(LISTED[0])):
+                row = min(block * np.uint64(LISTED[0]) + r, end)
                 together |= bits[row * a_row + k * a_column]
             kept[block, count] = k
             count += np.uint64(together != 0)
         counts[block] = count
 
 
-@functools.cache
-def _tasks(height, columns):
-    """A loop over tasks, each some tiles below each other.
+@loop
+def _tasks(
+    start_tile, height, first, last,
+    y, a, a_row, a_column, b, turned, bias, depth, tiles, groups, width, *listed,
+):  # fmt: skip
+    """y = bias + a b in tasks first … last − 1, each some tiles below each other.
 
+    start_tile  makes a tile of so many rows, the height
     tiles       in a task
+    groups      of tiles, each a task, from the top of y to the bottom
     b           read row by row, or, if `turned`, from a strip of bᵀ made for each task
     listed      what _nonzero_terms says, or nothing: all terms
     """
-    start_tile = start(height, columns)
+    m, n = y.shape
+    strip = np.empty((depth if turned else 0, width), y.dtype)
+    for task in range(np.intp(first), np.intp(last)):
+        i, j = task % groups * tiles * height, task // groups * width
+        end = min(i + tiles * height, m)
+        b_rows, b_at, b_step = b, j, n
+        if turned:
+            _transpose(strip, b, j)
+            b_rows, b_at, b_step = strip, 0, width
+        while i < end:
+            tile = start_tile(bias, j, n - j)
+            args = y, i, j, a, a_row, a_column, b_rows, b_at, b_step, depth
+            if i + height <= m and j + width <= n:
+                _tile(tile, *args, None, None, i // height, *listed)
+            else:
+                _tile(tile, *args, m - i, n - j, i // height, *listed)
+            i += height
 
-    @loop
-    def run(
-        first, last, y, a, a_row, a_column, b, turned, bias, depth, tiles, groups, width, *listed
-    ):
-        m, n = y.shape
-        strip = np.empty((depth if turned else 0, width), y.dtype)
-        for task in range(np.intp(first), np.intp(last)):
-            i, j = task % groups * tiles * height, task // groups * width
-            end = min(i + tiles * height, m)
-            b_rows, b_at, b_step = b, j, n
-            if turned:
-                _transpose(strip, b, j)
-                b_rows, b_at, b_step = strip, 0, width
-            while i < end:
-                tile = start_tile(bias, j, n - j)
-                args = y, i, j, a, a_row, a_column, b_rows, b_at, b_step, depth
-                if i + height <= m and j + width <= n:
-                    _tile(tile, *args, None, None, i // height, *listed)
-                else:
-                    _tile(tile, *args, m - i, n - j, i // height, *listed)
-                i += height
 
-    return run
+start_ten, start_eight, start_listed = start(*TEN), start(*EIGHT), start(*LISTED)
+
+
+# Named one by one, for numba's disk cache finds a function by its name.
+@loop
+def _ten(first, last, *args):
+    _tasks(start_ten, TEN[0], first, last, *args)
+
+
+@loop
+def _eight(first, last, *args):
+    _tasks(start_eight, EIGHT[0], first, last, *args)
+
+
+@loop
+def _listed(first, last, *args):
+    _tasks(start_listed, LISTED[0], first, last, *args)
+
+
+LOOPS = {TEN: _ten, EIGHT: _eight, LISTED: _listed}
 
 
 @loop
