@@ -39,9 +39,7 @@ ACTIVATIONS = {
     ),
     "softplus": (lambda a: mpmath.log1p(mpmath.exp(a)), lambda dy, y: -dy * mpmath.expm1(-y), None),
 }
-EXACT = {name: forward for name, (forward, *_) in ACTIVATIONS.items()}
-EXACT["expm1"] = mpmath.expm1
-FORWARDS = list(EXACT)
+FORWARDS = list(ACTIVATIONS)
 BACKWARDS = [f"{name}_backward" for name in ACTIVATIONS]
 UPDATES = {"sgd_update": 1, "adagrad_update": 1, "adam_update": 2}
 SIZES = (0.0, 1e-30, 1e-15, 1e-7, 3e-4, 0.02, 0.3, 0.7, 1.0, 2.5, 9.0, 17.0, 40.0, 88.0, 104.0, 1e4)
@@ -143,22 +141,13 @@ def test_the_engines_have_the_same_names_and_arguments():
 def test_activations_are_their_definitions(engine, dtype, name):
     a = np.array([*SIZES, *np.negative(SIZES), *np.linspace(-30, 30, 61)], dtype)
     with mpmath.workdps(60):
-        exact = [EXACT[name](mpmath.mpf(a_i)) for a_i in a.tolist()]
-    exact = overflowing(np.array([float(e) for e in exact]), dtype)
-    with np.errstate(over="ignore"):
-        got = run(engine, name, (a, *numbers(name)))
-    assert_close(got, exact, rounding(dtype, exact))
-
-
-def overflowing(exact, dtype):
-    """exact, but inf where it is so in the dtype."""
-    with np.errstate(over="ignore"):
-        rounded = exact.astype(dtype)
-    return np.where(np.isinf(rounded), rounded, exact)
+        exact = [ACTIVATIONS[name][0](mpmath.mpf(a_i)) for a_i in a.tolist()]
+    exact = np.array([float(e) for e in exact])
+    assert_close(run(engine, name, (a, *numbers(name))), exact, rounding(dtype, exact))
 
 
 @both_engines
-@pytest.mark.parametrize("name", ["expm1", "tanh", "sigmoid", "softplus"])
+@pytest.mark.parametrize("name", ["tanh", "sigmoid", "softplus"])
 def test_activations_hold_over_all_of_float32(engine, name):
     """NaN, inf and subnormal numbers among them: bits are drawn, not numbers."""
     rng = np.random.default_rng(1)
@@ -166,14 +155,13 @@ def test_activations_hold_over_all_of_float32(engine, name):
     a = np.concatenate([a, rng.uniform(-110, 110, 50_000).astype(np.float32)])
     with np.errstate(all="ignore"):
         exact = {
-            "expm1": np.expm1,
             "tanh": np.tanh,
             "sigmoid": lambda a: np.exp(np.minimum(a, 0)) / (1 + np.exp(-abs(a))),
             "softplus": lambda a: np.logaddexp(0, a),
         }[name](a.astype(np.float64))
         got = run(engine, name, (a,))
-        assert name != "expm1" or not np.any(got < a)
-    exact = overflowing(exact, np.float32)
+    # A result beyond float32's largest number is inf in float32 too.
+    exact = np.where(np.isinf(exact.astype(np.float32)), exact.astype(np.float32), exact)
     assert_close(got, exact, rounding(np.float32, exact))
 
 
@@ -221,7 +209,7 @@ def test_functions_of_float64_are_off_by_four_ulp_at_most(name):
 
 @both_engines
 @both_dtypes
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", FORWARDS)
 def test_activation_backwards_are_their_formulas(engine, dtype, name):
     _, formula, terms = ACTIVATIONS[name]
     y = np.array([*SIZES, *np.linspace(0, 1, 30)], dtype)

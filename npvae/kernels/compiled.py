@@ -9,7 +9,6 @@ loop is compiled at its first call for a dtype, and kept on disk.
 from .batches import gather, gather_binary
 from .bernoulli import bernoulli_log_prob, bernoulli_log_prob_backward
 from .elementwise import (
-    expm1,
     leaky_relu,
     leaky_relu_backward,
     relu,
@@ -30,7 +29,6 @@ __all__ = [
     "affine",
     "bernoulli_log_prob",
     "bernoulli_log_prob_backward",
-    "expm1",
     "gather",
     "gather_binary",
     "leaky_relu",

@@ -129,12 +129,13 @@ def _keep(first, last, kept, counts, bits, a_row, a_column, m):
 
 @loop
 def _tasks(
-    start_tile, height, first, last,
+    start_tile, transpose, height, first, last,
     y, a, a_row, a_column, b, turned, bias, depth, tiles, groups, width, *listed,
 ):  # fmt: skip
     """y = bias + a b in tasks first … last − 1, each some tiles below each other.
 
     start_tile  makes a tile of so many rows, the height
+    transpose   makes a strip
     tiles       in a task
     groups      of tiles, each a task, from the top of y to the bottom
     b           read row by row, or, if `turned`, from a strip of bᵀ made for each task
@@ -147,7 +148,7 @@ def _tasks(
         end = min(i + tiles * height, m)
         b_rows, b_at, b_step = b, j, n
         if turned:
-            _transpose(strip, b, j)
+            transpose(strip, b, j)
             b_rows, b_at, b_step = strip, 0, width
         while i < end:
             tile = start_tile(bias, j, n - j)
@@ -165,17 +166,22 @@ start_ten, start_eight, start_listed = start(*TEN), start(*EIGHT), start(*LISTED
 # Named one by one, for numba's disk cache finds a function by its name.
 @loop
 def _ten(first, last, *args):
-    _tasks(start_ten, TEN[0], first, last, *args)
+    _tasks(start_ten, _transpose, TEN[0], first, last, *args)
 
 
 @loop
 def _eight(first, last, *args):
-    _tasks(start_eight, EIGHT[0], first, last, *args)
+    _tasks(start_eight, _transpose, EIGHT[0], first, last, *args)
 
 
 @loop
 def _listed(first, last, *args):
-    _tasks(start_listed, LISTED[0], first, last, *args)
+    _tasks(start_listed, _never, LISTED[0], first, last, *args)
+
+
+@loop
+def _never(strip, b, j):
+    """Where zeros are looked for, b does not lie transposed."""
 
 
 LOOPS = {TEN: _ten, EIGHT: _eight, LISTED: _listed}

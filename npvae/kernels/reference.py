@@ -39,11 +39,6 @@ def gather_binary(x, rows, unit, dtype, key):
     return (uniform < levels).astype(dtype)
 
 
-def expm1(a):
-    """e^a − 1, never below a.        any shape"""
-    return np.expm1(a)
-
-
 def tanh(a):
     """tanh(a).        any shape"""
     return np.tanh(a)
