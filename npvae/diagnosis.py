@@ -20,7 +20,7 @@ from .likelihoods import (
     Gaussian,
     HeteroscedasticGaussian,
     LearnedGaussian,
-    binarize,
+    binarize_rows,
 )
 from .vae import VAE
 
@@ -129,9 +129,11 @@ def diagnose(vae: VAE, x: ArrayLike) -> Diagnosis:
 def measure(vae, x, unit, *, binarized=False):
     """Yardsticks of targets x / unit; if binarized, of binary ones drawn from them."""
     likelihood = vae.likelihood
-    sample = np.divide(x[:: 1 + len(x) // SAMPLE_ROWS], unit, dtype=vae.dtype)
+    rows = np.arange(0, len(x), 1 + len(x) // SAMPLE_ROWS)
     if binarized:  # with a generator of its own: measuring may not change what training draws
-        sample = binarize(sample, rng=np.random.default_rng(0))
+        sample = binarize_rows(x, rows, unit, vae.dtype, rng=np.random.default_rng(0))
+    else:
+        sample = np.divide(x[rows], unit, dtype=vae.dtype)
     grey = entropy = 0.0
     if isinstance(likelihood, Bernoulli) and not binarized:
         parts = np.array_split(x, 1 + len(x) // SAMPLE_ROWS)
