@@ -136,9 +136,8 @@ def measure(vae, x, unit, *, binarized=False):
         sample = np.divide(x[rows], unit, dtype=vae.dtype)
     grey = entropy = 0.0
     if isinstance(likelihood, Bernoulli) and not binarized:
-        parts = np.array_split(x, 1 + len(x) // SAMPLE_ROWS)
-        grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in parts) / x.size
-        entropy = float(likelihood.entropy(sample).mean())
+        grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in _parts(x)) / x.size
+        entropy = float(np.concatenate([*map(likelihood.entropy, _parts(sample))]).mean())
     return Yardsticks(
         rows=len(x),
         floor=likelihood.floor(sample),
@@ -148,15 +147,25 @@ def measure(vae, x, unit, *, binarized=False):
     )
 
 
+def _parts(x):
+    """x in parts of a thousand rows, for what would take several times its memory."""
+    return np.array_split(x, 1 + len(x) // 1000)
+
+
 def take_vitals(vae, yardsticks, log_px_z, mu, logvar, *, beta=1.0):
     """Vitals of rows (N, ·) as `per_row` gives them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        sizes = {"mu²": np.square(mu), "σ²": np.exp(logvar), "log p(x|z)": np.abs(log_px_z)}
+        largest = {
+            "mu²": float(np.square(np.abs(mu).max())),
+            "σ²": float(np.exp(logvar.max())),
+            "log p(x|z)": float(np.abs(log_px_z).max()),
+        }
+        variance = np.exp(logvar).mean(axis=0, dtype=np.float64)
     return Vitals(
         yardsticks=yardsticks,
         evaluation=summarize(log_px_z, mu, logvar),
-        variance=sizes["σ²"].mean(axis=0, dtype=np.float64),
-        largest={name: float(size.max()) for name, size in sizes.items()},
+        variance=variance,
+        largest=largest,
         limit=float(np.finfo(vae.dtype).max),
         beta=beta,
     )

@@ -59,7 +59,8 @@ def summarize(log_px_z, mu, logvar):
         reconstruction=float(log_px_z.mean(dtype=np.float64)),
         kl=float(kl.mean()),
         kl_per_dim=kl_per_dim.mean(axis=0, dtype=np.float64),
-        mu_variance=mu.var(axis=0, dtype=np.float64),
+        # Dimension by dimension, for `var` copies what it is given.
+        mu_variance=np.array([mu_j.var(dtype=np.float64) for mu_j in mu.T]),
     )
 
 

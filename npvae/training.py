@@ -134,8 +134,9 @@ def _epochs(run, epochs, objective, x_val):
 
 def _visit_all_rows(run, objective, epoch):
     """A step for each minibatch; -> bound, log p(x|z), mu, logvar of the rows, as visited."""
-    vae, visited = run.vae, []
-    batches = minibatches(len(run.x), run.batch_size, rng=run.order_rng)
+    vae, N, done = run.vae, len(run.x), 0
+    visited = [np.empty((N, *width), vae.dtype) for width in ((), (), *[(vae.latent_dim,)] * 2)]
+    batches = minibatches(N, run.batch_size, rng=run.order_rng)
     for step, rows in enumerate(batches, start=1):
         if run.binarize:
             batch = binarize_rows(run.x, rows, run.unit, vae.dtype, rng=run.target_rng)
@@ -147,8 +148,10 @@ def _visit_all_rows(run, objective, epoch):
             trace = descend(vae, run.optimizer, batch, noise, objective)
         except _NonFinite as error:
             raise NonFiniteError(str(error), epoch, step) from None
-        visited.append((trace.bound, *per_row(trace)))
-    return [np.concatenate(parts) for parts in zip(*visited, strict=True)]
+        for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
+            values[done : done + len(rows)] = batch_values
+        done += len(rows)
+    return visited
 
 
 def minibatches(n, batch_size, *, rng):
