@@ -201,8 +201,8 @@ def draw(points, peaks, rates):
         roof = np.minimum(peaks[threads], threads * rates["first cache"] * intensity)
         axes.loglog(intensity, roof / 1e9, style, color=GREY, linewidth=1.2)
         axes.text(
-            8, peaks[threads] * 1.06e-9, f"{threads} thread{'s' * (threads > 1)}", color=GREY,
-            ha="right", va="bottom",
+            1, peaks[threads] * 1.06e-9, f"{threads} thread{'s' * (threads > 1)}", color=GREY,
+            ha="left", va="bottom",
         )  # fmt: skip
     words = {
         1: "1  row · column",
@@ -217,7 +217,7 @@ def draw(points, peaks, rates):
         axes.loglog(x, FLOPS / taken / 1e9, "o", color=colour)
         axes.annotate(
             words[number], (x, FLOPS / taken / 1e9), (8, -4), textcoords="offset points",
-            va="top" if number in (2, 3) else "center", color=colour,
+            va="center" if number in (1, 6) else "top", color=colour,
         )  # fmt: skip
     x, y = 0.085, 0.085 * rates["first cache"] / 1e9
     axes.text(
