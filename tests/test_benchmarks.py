@@ -53,7 +53,12 @@ def test_training_is_timed_judged_and_written_without_a_missing_peer(data_dir, t
     low, high = npvae["spread"]
     assert 0 < low <= npvae["seconds"] <= high
     assert npvae["images_per_second"] == pytest.approx(200 / npvae["seconds"])
-    assert 0 < npvae["of_limit"] < 1
+    # Rates are measured beside the epochs, so on a busy machine an epoch may beat the limit.
+    rates = measured["rates"]
+    first, others = 784 * 200, 200 * 200 + 200 * 100 + 50 * 200 + 200 * 200 + 200 * 784
+    arithmetic = 2 * 200 * (2 * first + 3 * others) / rates["operations"]
+    memory = 10 * 28 * (first + others + 4 * 200 + 100 + 784) / rates["bytes"]
+    assert npvae["of_limit"] == pytest.approx((arithmetic + memory) / npvae["seconds"])
     assert 20 < npvae["peak_mib"] < 2000
     assert -600 < npvae["test_bound"] < -50
     assert f"{npvae['test_bound']:.2f}" in done.stdout
