@@ -8,16 +8,21 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 def check_dtypes(first, *others):
     """Mixed dtypes would silently compile a kernel of their own, and widen what they touch."""
     dtype = first.dtype
-    if dtype not in FLOATS or any(a.dtype != dtype for a in others):
+    fit = dtype in FLOATS
+    for a in others:  # all(…) would take longer than the loop of a small kernel
+        fit = fit and a.dtype == dtype
+    if not fit:
         found = " and ".join(sorted({str(a.dtype) for a in (first, *others)}))
         raise TypeError(f"arrays are {found}; expected all float32 or all float64")
 
 
 def check_same_shape(first, *others):
     """The loops trust it: an index past the end reads another array's memory."""
-    if any(a.shape != first.shape for a in others):
-        shapes = [a.shape for a in (first, *others)]
-        raise ValueError(f"arrays have shapes {shapes}; expected one shape")
+    shape = first.shape
+    for a in others:
+        if a.shape != shape:
+            shapes = [a.shape for a in (first, *others)]
+            raise ValueError(f"arrays have shapes {shapes}; expected one shape")
 
 
 def plain(a):

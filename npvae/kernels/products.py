@@ -54,26 +54,26 @@ def _product(a, b, bias):
     """bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]"""
     (m, depth), n = a.shape, b.shape[1]
     y = np.empty((m, n), a.dtype)
-    if a.T.flags.carray:
-        a, a_row, a_column = a.T, 1, m
-    else:
-        a, a_row, a_column = plain(a), depth, 1
-    turned = not b.flags.carray and b.T.flags.carray
-    b = b.T if turned else plain(b)
-    zeros = n >= ZEROS_PAY and not turned and _mostly_zero(a)
-    listed = _nonzero_terms(a, a_row, a_column, m, depth) if zeros else ()
-    tile, tasks, chunk, *cut = _plan(m, depth, n, zeros, y.dtype)
-    args = y, a, a_row, a_column, b, turned, plain(bias), depth, *cut, *listed
-    over_chunks(LOOPS[tile])(tasks, chunk, *args)
+    a, a_turned = _as_it_lies(a)
+    b, b_turned = _as_it_lies(b)
+    zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)
+    listed = _nonzero_terms(a, a_turned, m, depth) if zeros else ()
+    run, tasks, chunk, *cut = _plan(m, depth, n, zeros, y.dtype)
+    run(tasks, chunk, y, a, a_turned, b, b_turned, plain(bias), *cut, *listed)
     return y
+
+
+def _as_it_lies(a):
+    """a or its transpose, whichever lies row after row, and whether it is the transpose."""
+    return (a.T, True) if a.T.flags.carray and not a.flags.carray else (plain(a), False)
 
 
 @functools.lru_cache(1000)
 def _plan(m, depth, n, zeros, dtype):
     """How a product is cut.
 
-    -> the tile; how many tasks, and how many in a chunk; tiles in a task, tasks below each
-    other, and numbers in a row of a tile
+    -> its loop over tasks; how many they are, and how many in a chunk; tiles in a task, tasks
+    below each other, and numbers in a row of a tile
     """
     tile = LISTED if zeros else _tile_for(m)
     height, width = tile[0], tile[1] * lanes(from_dtype(dtype))
@@ -82,7 +82,7 @@ def _plan(m, depth, n, zeros, dtype):
     groups = max(1, -(-down // tiles))
     tiles = max(1, -(-down // groups))
     chunk = 1 + CHUNK // (tiles * height * width * (1 + depth))
-    return tile, groups * strips, chunk, tiles, groups, width
+    return over_chunks(LOOPS[tile]), groups * strips, chunk, tiles, groups, width
 
 
 def _tile_for(m):
@@ -98,7 +98,7 @@ def _mostly_zero(a):
     return np.count_nonzero(sample) < NONZERO_SHARE * sample.size
 
 
-def _nonzero_terms(a, a_row, a_column, m, depth):
+def _nonzero_terms(a, turned, m, depth):
     """For each tile's rows of a, the k where one of them is not zero, and how many they are.
 
     A term that is left out would have added 0.                  [kernels.4]
@@ -107,8 +107,15 @@ def _nonzero_terms(a, a_row, a_column, m, depth):
     kept, counts = np.empty((blocks, depth), np.int32), np.empty(blocks, np.intp)
     chunk = 1 + ZEROS_CHUNK // (1 + depth)
     bits = a.reshape(-1).view(f"i{a.itemsize}")  # of −0 some are set: it is kept
+    a_row, a_column = _steps(turned, m, depth)
     over_chunks(_keep)(blocks, chunk, kept, counts, bits, a_row, a_column, m)
     return kept, counts
+
+
+@loop
+def _steps(turned, m, depth):
+    """How far apart the numbers of a (m, depth) lie in a column, and in a row."""
+    return (1, m) if turned else (depth, 1)
 
 
 @loop
@@ -130,7 +137,7 @@ def _keep(first, last, kept, counts, bits, a_row, a_column, m):
 @loop
 def _tasks(
     start_tile, transpose, height, first, last,
-    y, a, a_row, a_column, b, turned, bias, depth, tiles, groups, width, *listed,
+    y, a, a_turned, b, b_turned, bias, tiles, groups, width, *listed,
 ):  # fmt: skip
     """y = bias + a b in tasks first … last − 1, each some tiles below each other.
 
@@ -138,16 +145,18 @@ def _tasks(
     transpose   makes a strip
     tiles       in a task
     groups      of tiles, each a task, from the top of y to the bottom
-    b           read row by row, or, if `turned`, from a strip of bᵀ made for each task
+    b           read row by row, or, if it is bᵀ, from a strip of b made for each task
     listed      what _nonzero_terms says, or nothing: all terms
     """
     m, n = y.shape
-    strip = np.empty((depth if turned else 0, width), y.dtype)
+    depth = a.shape[0] if a_turned else a.shape[1]
+    a_row, a_column = _steps(a_turned, m, depth)
+    strip = np.empty((depth if b_turned else 0, width), y.dtype)
     for task in range(np.intp(first), np.intp(last)):
         i, j = task % groups * tiles * height, task // groups * width
         end = min(i + tiles * height, m)
         b_rows, b_at, b_step = b, j, n
-        if turned:
+        if b_turned:
             transpose(strip, b, j)
             b_rows, b_at, b_step = strip, 0, width
         while i < end:
