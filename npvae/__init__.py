@@ -26,7 +26,7 @@ from .diagnosis import (
     WidePosteriorWarning,
     diagnose,
 )
-from .elbo import Params, Trace, elbo, elbo_backward
+from .elbo import Trace, elbo, elbo_backward
 from .epoch import Epoch, NonFiniteError
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
@@ -43,6 +43,7 @@ from .likelihoods import (
 )
 from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
+from .params import Params
 from .training import train
 from .vae import VAE
 

@@ -18,6 +18,9 @@ class Layer(NamedTuple):
     b: np.ndarray  # (D_out,)
 
 
+NEW = None, None  # for `out`: arrays yet to be made
+
+
 def dense(x, W, b):
     """y = x W + b.                                              [dense.1]
 
@@ -34,12 +37,14 @@ def dense_backward_input(dy, W):
     return kernels.matmul(dy, W.T)
 
 
-def dense_backward_params(dy, x):
+def dense_backward_params(dy, x, out=NEW):
     """dW = xᵀ dy,  db = Σ_n dy_n.                               [dense.3]
 
-    dy (N, D_out), x (N, D_in) -> Layer(dW (D_in, D_out), db (D_out,))
+    dy (N, D_out), x (N, D_in) -> Layer(dW (D_in, D_out), db (D_out,)), written to the arrays
+    of out if it has some
     """
-    return Layer(kernels.matmul(x.T, dy), dy.sum(axis=0))
+    dW, db = out
+    return Layer(kernels.matmul(x.T, dy, out=dW), dy.sum(axis=0, out=db))
 
 
 def stack(x, layers, activation):
@@ -55,19 +60,20 @@ def stack(x, layers, activation):
     return tuple(hidden), dense(h, *layers[-1])
 
 
-def stack_backward(dy, x, layers, activation, hidden):
+def stack_backward(dy, x, layers, activation, hidden, out=None):
     """daₙ = dy,  daᵢ = activation_backward(daᵢ₊₁ Wᵢ₊₁ᵀ, hᵢ).         [dense.5]
 
-    dy (N, D_out), x (N, D_in) -> da₁ (N, H₁), dlayers (as layers)
+    dy (N, D_out), x (N, D_in) -> da₁ (N, H₁), dlayers (as layers), written to out's if given
     It ends at da₁, the gradient at the first layer's x W + b: a caller who needs dx
     takes dense_backward_input(da₁, W₁), and the gradient of the data is never computed.
     """
     inputs = (x, *hidden)
+    out = out or [NEW] * len(layers)
     da = dy
-    dlayers = [dense_backward_params(da, inputs[-1])]
+    dlayers = [dense_backward_params(da, inputs[-1], out[-1])]
     for i in reversed(range(len(hidden))):
         da = activation.backward(dense_backward_input(da, layers[i + 1].W), hidden[i])
-        dlayers.append(dense_backward_params(da, inputs[i]))
+        dlayers.append(dense_backward_params(da, inputs[i], out[i]))
     return da, tuple(reversed(dlayers))
 
 

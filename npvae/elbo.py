@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .activations import ACTIVATIONS
-from .dense import Layer, dense_backward_input, stack, stack_backward
+from .dense import dense_backward_input, stack, stack_backward
 from .kl import gaussian_kl
 from .objectives import ClosedForm, Objective, check_objective
+from .params import Params
 from .reparameterization import reparameterize, reparameterize_backward
 
 if TYPE_CHECKING:
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
 
 CLOSED_FORM = ClosedForm()
 NOT_YET = np.empty(0)
-
-
-class Params(NamedTuple):
-    """φ and θ, or the gradients of a loss in them."""
-
-    encoder: tuple[Layer, ...]  # φ: x to (mu, logvar), the last layer's two halves
-    decoder: tuple[Layer, ...]  # θ: z to what the likelihood reads
-    likelihood: dict[str, np.ndarray]  # θ as well: what the likelihood learns itself, by name
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name, such as "encoder/0/W", in a fixed order."""
-        stacks = {"encoder": self.encoder, "decoder": self.decoder}
-        arrays = {
-            f"{part}/{i}/{field}": getattr(layer, field)
-            for part, layers in stacks.items()
-            for i, layer in enumerate(layers)
-            for field in layer._fields
-        }
-        return arrays | {f"likelihood/{name}": array for name, array in self.likelihood.items()}
 
 
 class Trace(NamedTuple):
@@ -84,11 +66,17 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOS
 
 
 def elbo_backward(
-    dbound: np.ndarray, vae: VAE, x: np.ndarray, noise: np.ndarray, trace: Trace
+    dbound: np.ndarray,
+    vae: VAE,
+    x: np.ndarray,
+    noise: np.ndarray,
+    trace: Trace,
+    out: Params | None = None,
 ) -> Params:
     """The gradient of Σ_b dbound_b·bound_b in every parameter.  [elbo.2]
 
-    dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params
+    dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params, which are
+    out, written anew, if that is given
     Raises TypeError or ValueError as elbo does.
     """
     _check_batch(vae, x, noise)
@@ -97,27 +85,30 @@ def elbo_backward(
         raise ValueError(f"noise has shape {noise.shape}; the trace was made with {trace.z.shape}")
     L, B, Z = noise.shape
     activation = ACTIVATIONS[vae.activation]
-    encoder, decoder, learned = vae.params
+    params, grads = vae.params, out or vae.params.empty_like()
 
     # bound = objective.bound(trace, noise)
     roads = trace.objective.bound_backward(dbound, trace, noise)
 
     # log_px_z = log_prob(x, decoder_output, **learned)
+    learned = params.likelihood
     likelihood_inputs = roads.dlog_px_z, x, trace.decoder_output
     doutput = vae.likelihood.log_prob_backward(*likelihood_inputs, **learned)
-    dlearned = {}
     if learned:
         dlearned = vae.likelihood.log_prob_backward_learned(*likelihood_inputs, **learned)
+        for name, dv in grads.likelihood.items():
+            dv[...] = dlearned[name]
 
     # decoder_hidden, output = stack(z, decoder)
-    da, ddecoder = stack_backward(
+    da, _ = stack_backward(
         doutput.reshape(L * B, -1),
         trace.z.reshape(L * B, Z),
-        decoder,
+        params.decoder,
         activation,
         trace.decoder_hidden,
+        out=grads.decoder,
     )
-    dz = dense_backward_input(da, decoder[0].W).reshape(L, B, Z)
+    dz = dense_backward_input(da, params.decoder[0].W).reshape(L, B, Z)
     dz = roads.dz_weight * dz + roads.dz
 
     # z = reparameterize(mu, logvar, noise), and the roads to mu and logvar that pass it by
@@ -127,8 +118,9 @@ def elbo_backward(
     dheads = np.concatenate([dmu + roads.dmu, dlogvar + roads.dlogvar], axis=-1)
 
     # encoder_hidden, heads = stack(x, encoder)
-    _, dencoder = stack_backward(dheads, x, encoder, activation, trace.encoder_hidden)
-    return Params(dencoder, ddecoder, dlearned)
+    inputs = dheads, x, params.encoder, activation, trace.encoder_hidden
+    stack_backward(*inputs, out=grads.encoder)
+    return grads
 
 
 def _check_batch(vae, x, noise):

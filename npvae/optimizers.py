@@ -6,6 +6,7 @@ a posteriori one. (The decoupled decay of AdamW is none.) Squares, roots and quo
 coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
 """
 
+import operator
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
@@ -30,7 +31,8 @@ class Optimizer(Protocol):
         """Change each w of params in place, down the loss, given the loss's gradient dw in it.
 
         A short step does: loss(w − η dw) = loss(w) − η ‖dw‖² + O(η²).  [optimizers.1]
-        params, grads: sequences of arrays, the same arrays in the same order at every call
+        params, grads: sequences of arrays, the same arrays in the same order at every call;
+        `train` gives the rows of `Params`, two arrays
         """
 
 
@@ -58,10 +60,9 @@ class SGD:
 
         After t steps of one g, velocity = g (1 − momentumᵗ)/(1 − momentum).    [optimizers.3]
         """
-        params = list(params)
-        (velocity,) = self._state.beside(params)
-        decays = [_decay(self, w) for w in params]
-        kernels.sgd_update(params, grads, velocity, self.learning_rate, self.momentum, decays)
+        for w, dw, velocity in self._state.beside(params, grads):
+            given = self.learning_rate, self.momentum, _decay(self, w)
+            kernels.sgd_update(w, dw, velocity, *given)
 
 
 class Adagrad:
@@ -85,10 +86,9 @@ class Adagrad:
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
-        params = list(params)
-        (g2_sum,) = self._state.beside(params)
-        decays = [_decay(self, w) for w in params]
-        kernels.adagrad_update(params, grads, g2_sum, self.learning_rate, self.epsilon, decays)
+        for w, dw, g2_sum in self._state.beside(params, grads):
+            given = self.learning_rate, self.epsilon, _decay(self, w)
+            kernels.adagrad_update(w, dw, g2_sum, *given)
 
 
 class Adam:
@@ -128,18 +128,15 @@ class Adam:
         |m̂|/√v̂ ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂)) if β₁² < β₂.          [optimizers.7]
         So no step is longer than 7.3 learning_rate with the default β₁ and β₂.
         """
-        params = list(params)
-        m, v = self._state.beside(params)
+        arrays = self._state.beside(params, grads)
         self.steps += 1
-        kernels.adam_update(
-            *(params, grads, m, v),
-            *(self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon),
-            [_decay(self, w) for w in params],
-        )
+        given = self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon
+        for w, dw, m, v in arrays:
+            kernels.adam_update(w, dw, m, v, *given, _decay(self, w))
 
 
 class _State:
-    """`count` rows of numbers, one beside each number of the parameters.
+    """`count` arrays beside each array of the parameters, of its shape.
 
     Zero at the first update, bound to those parameters from then on.
     """
@@ -148,24 +145,28 @@ class _State:
         self.count = count
         self.params = None
 
-    def beside(self, params):
-        """-> rows (count, N), the parameters' N numbers taken in a row.
+    def beside(self, params, grads):
+        """-> (w, dw, state, …) for each w of params
 
         From arrays of zeros the first step of Adagrad, and of Adam, is
         −learning_rate·g/(|g| + ε), whatever the scale of g.            [optimizers.8]
-        Raises ValueError if the parameters are not those of the first call.
+        Raises ValueError if the parameters are not those of the first call, or the gradients
+        have other shapes.
         """
+        params, grads = list(params), list(grads)
+        if [w.shape for w in params] != [dw.shape for dw in grads]:
+            raise ValueError(
+                f"params have the shapes {[w.shape for w in params]}, grads "
+                f"{[dw.shape for dw in grads]}; expected the same"
+            )
         if self.params is None:
             self.params = params
-            shape = self.count, sum(w.size for w in params)
-            self.rows = np.zeros(shape, np.result_type(np.float32, *params))
-        if len(params) != len(self.params) or any(
-            w is not bound for w, bound in zip(params, self.params, strict=True)
-        ):
+            self.states = [[np.zeros_like(w) for _ in range(self.count)] for w in params]
+        if len(params) != len(self.params) or any(map(operator.is_not, params, self.params)):
             raise ValueError(
                 "this optimizer holds the state of another model's parameters; make a new one"
             )
-        return self.rows
+        return [(w, dw, *s) for w, dw, s in zip(params, grads, self.states, strict=True)]
 
 
 def _decay(optimizer, w):

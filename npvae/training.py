@@ -135,7 +135,9 @@ def _epochs(run, epochs, objective, x_val):
 def _visit_all_rows(run, objective, epoch):
     """A step for each minibatch; -> bound, log p(x|z), mu, logvar of the rows, as visited."""
     vae, N, done = run.vae, len(run.x), 0
-    visited = [np.empty((N, *width), vae.dtype) for width in ((), (), *[(vae.latent_dim,)] * 2)]
+    grads = vae.params.empty_like()
+    row, latents = (N,), (N, vae.latent_dim)
+    visited = [np.empty(shape, vae.dtype) for shape in (row, row, latents, latents)]
     batches = minibatches(N, run.batch_size, rng=run.order_rng)
     for step, rows in enumerate(batches, start=1):
         if run.binarize:
@@ -145,7 +147,7 @@ def _visit_all_rows(run, objective, epoch):
         shape = objective.samples, len(rows), vae.latent_dim
         noise = run.noise_rng.standard_normal(shape, vae.dtype)
         try:
-            trace = descend(vae, run.optimizer, batch, noise, objective)
+            trace = descend(vae, run.optimizer, batch, noise, objective, grads)
         except _NonFinite as error:
             raise NonFiniteError(str(error), epoch, step) from None
         for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
@@ -166,38 +168,38 @@ def minibatches(n, batch_size, *, rng):
         yield order[start : start + batch_size]
 
 
-def descend(vae, optimizer, x, noise, objective):
+def descend(vae, optimizer, x, noise, objective, grads=None):
     """One step down loss = −(1/B) Σ_b bound_b.                  [training.2]
 
-    x (B, D), noise (L, B, Z) -> the Trace before the step
+    x (B, D), noise (L, B, Z) -> the Trace before the step; grads are Params to be overwritten
     The mean over the batch is taken here and nowhere else.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
         trace = elbo(vae, x, noise, objective)
         _require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
         dbound = np.full(len(x), -1 / len(x), vae.dtype)
-        grads = elbo_backward(dbound, vae, x, noise, trace).arrays()
-        largest = _require_finite({f"gradient of {name}": dv for name, dv in grads.items()})
-        _update(optimizer, vae.params.arrays(), grads, largest)
+        grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
+        _update(optimizer, vae.params, grads)
     if getattr(vae.likelihood, "optimal", False):
         logvar = vae.likelihood.optimal_logvar(x, trace.decoder_output)
         vae.params.likelihood["logvar"][:] = logvar
     return trace
 
 
-def _update(optimizer, params, grads, largest):
+def _update(optimizer, params, grads):
+    largest = _largest(grads, "gradient of ")
     # A step this large may overflow a parameter, and then there must be a way back. Smaller
     # ones cannot: they would need 1e32 of them, and the bound overflows long before.
     before = None
     if optimizer.learning_rate * max(1, largest) > LARGE_STEP:
-        before = {name: w.copy() for name, w in params.items()}
-    optimizer.update(params.values(), grads.values())
+        before = [row.copy() for row in params.rows]
+    optimizer.update(params.rows, grads.rows)
     if before is not None:
         try:
-            _require_finite(params)
+            _largest(params)
         except _NonFinite:
-            for name, w in params.items():
-                w[...] = before[name]
+            for row, was in zip(params.rows, before, strict=True):
+                row[...] = was
             raise
 
 
@@ -206,11 +208,17 @@ class _NonFinite(ArithmeticError):
 
 
 def _require_finite(quantities):
-    """The largest magnitude among arrays, all finite."""
-    largest = kernels.max_abs(quantities.values())
-    if not math.isfinite(largest):
-        raise _NonFinite(next(name for name, a in quantities.items() if not np.isfinite(a).all()))
-    return largest
+    for name, a in quantities.items():
+        if not np.isfinite(a).all():
+            raise _NonFinite(name)
+
+
+def _largest(params, what=""):
+    """The largest magnitude among params, all finite."""
+    weights, others = map(kernels.max_abs, params.rows)
+    if not math.isfinite(weights + others):
+        _require_finite({what + name: a for name, a in params.arrays().items()})
+    return max(weights, others)
 
 
 def _objective_at(objective, epoch):

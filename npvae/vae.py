@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, DTypeLike
 from . import storage
 from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix
 from .activations import ACTIVATIONS
-from .dense import Layer, init_layers, stack
-from .elbo import Params
+from .dense import init_layers, stack
 from .likelihoods import LIKELIHOODS, Likelihood
+from .params import Params
 
 LOGVAR_HEAD_SCALE = 0.1
 
@@ -173,13 +173,7 @@ class VAE:
     def astype(self, dtype: DTypeLike) -> VAE:
         """A copy of the model with parameters of dtype."""
         dtype = _check_dtype(dtype)
-        encoder, decoder = (
-            tuple(Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers)
-            for layers in (self.params.encoder, self.params.decoder)
-        )
-        learned = {name: array.astype(dtype) for name, array in self.params.likelihood.items()}
-        params = Params(encoder, decoder, learned)
-        return dataclasses.replace(self, params=params)
+        return dataclasses.replace(self, params=self.params.astype(dtype))
 
     def save(self, path: str | PathLike) -> None:
         """Write the model to one .npz: plain arrays and a JSON header, no pickle.

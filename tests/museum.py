@@ -260,7 +260,7 @@ MUSEUM = (
     ),
     Mistake(
         "training goes on past inf",
-        ((TRAINING, "if not math.isfinite(largest):", "if False:"),),
+        ((TRAINING, "if not np.isfinite(a).all():", "if False:"),),
         "tests/test_training.py::test_a_loss_that_overflows_stops_before_it_is_learned_from",
         ("AppliedDataSciencePartners/WorldModels", "vanderschaarlab/synthcity"),
     ),
@@ -299,10 +299,9 @@ MUSEUM = (
         "the best weights kept without a copy",
         (
             (
-                "npvae/vae.py",
-                "tuple(Layer(W.astype(dtype), b.astype(dtype)) for W, b in layers)",
-                "tuple(Layer(W.astype(dtype, copy=False), b.astype(dtype, copy=False)) "
-                "for W, b in layers)",
+                "npvae/params.py",
+                "row.astype(dtype)",
+                "row.astype(dtype, copy=False)",
             ),
         ),
         "tests/test_vae.py::test_astype_copies",

@@ -454,10 +454,11 @@ def test_the_loss_descended_is_minus_the_mean_bound(beta):
     vae = make_vae()
     x, noise = make_batch(vae, B=3)
     recorder = Recorder()
-    descend(vae, recorder, x, noise, npvae.ClosedForm(beta))
-    arrays = vae.params.arrays()
-    assert len(recorder.grads) == len(arrays)
-    for array, grad in zip(arrays.values(), recorder.grads, strict=True):
+    grads = vae.params.empty_like()
+    descend(vae, recorder, x, noise, npvae.ClosedForm(beta), grads)
+    assert len(recorder.grads) == len(grads.rows)
+    assert all(map(np.array_equal, recorder.grads, grads.rows))
+    for array, grad in zip(vae.params.arrays().values(), grads.arrays().values(), strict=True):
         index = np.unravel_index(array.size // 2, array.shape)
         here, loss = array[index], []
         for step in (1e-5, -1e-5):

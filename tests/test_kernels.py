@@ -41,6 +41,7 @@ ACTIVATIONS = {
 }
 FORWARDS = list(ACTIVATIONS)
 BACKWARDS = [f"{name}_backward" for name in ACTIVATIONS]
+DECAY = 0.3
 UPDATES = {"sgd_update": 1, "adagrad_update": 1, "adam_update": 2}
 SIZES = (0.0, 1e-30, 1e-15, 1e-7, 3e-4, 0.02, 0.3, 0.7, 1.0, 2.5, 9.0, 17.0, 40.0, 88.0, 104.0, 1e4)
 
@@ -50,13 +51,10 @@ def numbers(name, step=3):
     return {
         "leaky_relu": (SLOPE,),
         "leaky_relu_backward": (SLOPE,),
-        "sgd_update": (0.1, 0.9),
-        "adagrad_update": (0.1, 1e-8),
-        "adam_update": (step, 0.1, 0.9, 0.999, 1e-8),
+        "sgd_update": (0.1, 0.9, DECAY),
+        "adagrad_update": (0.1, 1e-8, DECAY),
+        "adam_update": (step, 0.1, 0.9, 0.999, 1e-8, DECAY),
     }.get(name, ())
-
-
-DECAYS = [0.01, 0.0, 0.3]  # of the three arrays that every update is tested on
 
 
 def calls(rng, dtype, L=2, B=24, D=1000):
@@ -70,40 +68,22 @@ def calls(rng, dtype, L=2, B=24, D=1000):
     yield "matmul", (normal(B, D), normal(D, 150))
     yield "matmul", (normal(B, D), normal(150, D).T)
     yield "affine", (normal(B, D), normal(D, 150), normal(150))
-    yield "max_abs", ([normal(B, D), normal(D), normal(3, D)],)
+    yield "max_abs", (normal(B, D),)
     yield "bernoulli_log_prob", (x, logits)
     yield "bernoulli_log_prob_backward", (normal(L, B), x, logits)
     for name, states in UPDATES.items():
-        params, grads = ([normal(B, D), normal(D), normal(3, D)] for _ in range(2))
-        rows = abs(normal(states, (B + 4) * D))
-        yield name, (params, grads, *rows, *numbers(name), DECAYS)
+        yield name, (normal(B, D), normal(B, D), *abs(normal(states, B, D)), *numbers(name))
 
 
 def run(engine, name, args):
-    """The kernel's result; for an update, rows of all it changed. Arguments are left alone."""
+    """The kernel's result; for an update, all that it changed. Arguments are left alone."""
     if name not in UPDATES:
         return getattr(engine, name)(*args)
-    params, grads, *rest = args
-    params = [np.array(w, order="C") for w in params]
-    rows = [np.array(a, order="C") for a in rest[: UPDATES[name]]]
-    assert getattr(engine, name)(params, grads, *rows, *rest[UPDATES[name] :]) is None
-    return np.stack([in_a_row(params), *rows])
-
-
-def in_a_row(arrays):
-    return np.concatenate([a.reshape(-1) for a in arrays])
-
-
-def flattened(args):
-    """The arguments, those in sequences one by one."""
-    return [a for arg in args for a in (arg if isinstance(arg, list) else [arg])]
-
-
-def with_argument(args, i, change):
-    """args, but the i-th of `flattened` is change of it."""
-    places = iter(range(len(flattened(args))))
-    one = lambda a: change(a) if next(places) == i else a  # noqa: E731
-    return [[one(a) for a in arg] if isinstance(arg, list) else one(arg) for arg in args]
+    w, dw, *rest = args
+    states, given = rest[: UPDATES[name]], rest[UPDATES[name] :]
+    w, *states = (np.array(a, order="C") for a in (w, *states))
+    assert getattr(engine, name)(w, dw, *states, *given) is None
+    return np.stack([w, *states])
 
 
 def assert_close(got, expected, error):
@@ -316,47 +296,45 @@ def textbook_sgd(w, dw, velocity, t, alpha, momentum, decay):
 def test_updates_are_the_textbooks(engine, dtype, name):
     """Ten steps on gradients of one sign, so that no sum of states cancels, nor one of steps."""
     rng = np.random.default_rng(5)
-    uniform = lambda low: [rng.uniform(low, low + 1, s).astype(dtype) for s in ((2, 2), 3, 1)]  # noqa: E731
-    params, rows = uniform(1), np.zeros((UPDATES[name], 8), dtype)
-    start = in_a_row(params).astype(np.float64)
-    decays = np.repeat(DECAYS, [4, 3, 1]).tolist()
-    floats = [[w, *[0.0] * UPDATES[name]] for w in start.tolist()]
+    uniform = lambda low: rng.uniform(low, low + 1, 8).astype(dtype)  # noqa: E731
+    w, states = uniform(1), np.zeros((UPDATES[name], 8), dtype)
+    start = w.astype(np.float64)
+    floats = [[w_i, *[0.0] * UPDATES[name]] for w_i in start.tolist()]
     textbook = {"sgd": textbook_sgd, "adagrad": textbook_adagrad, "adam": textbook_adam}
     one = textbook[name.removesuffix("_update")]
     for t in range(1, 11):
-        grads, given = uniform(0.5), numbers(name, step=t)
-        getattr(engine, name)(params, grads, *rows, *given, DECAYS)
+        dw, given = uniform(0.5), numbers(name, step=t)
+        getattr(engine, name)(w, dw, *states, *given)
         rest = given if name == "adam_update" else (t, *given)
         floats = [
-            one(w, dw, *state, *rest, decay)
-            for (w, *state), dw, decay in zip(floats, in_a_row(grads).tolist(), decays, strict=True)
+            one(w_i, dw_i, *state, *rest)
+            for (w_i, *state), dw_i in zip(floats, dw.tolist(), strict=True)
         ]
     expected = np.transpose(floats)
     sizes = abs(expected)
     sizes[0] = start + abs(expected[0] - start)  # w, which may end near 0
-    assert all(w.dtype == dtype for w in params)
-    assert_close(np.stack([in_a_row(params), *rows]), expected, 10 * np.finfo(dtype).eps * sizes)
+    assert w.dtype == dtype
+    assert_close(np.stack([w, *states]), expected, 10 * np.finfo(dtype).eps * sizes)
 
 
 @both_engines
 @both_dtypes
 def test_max_abs(engine, dtype):
     rng = np.random.default_rng(6)
-    arrays = [rng.standard_normal(shape).astype(dtype) for shape in ((90, 300), (0, 4), (70, 50))]
-    largest = engine.max_abs(arrays)
+    a = rng.standard_normal((90, 300)).astype(dtype)
+    largest = engine.max_abs(a)
     assert isinstance(largest, float)
-    assert largest == max(abs(float(a_i)) for a_i in in_a_row(arrays))
-    for a in (arrays[0], arrays[2]):
-        for i in (0, 1234, -1):
-            was, a.flat[i] = a.flat[i], -99
-            assert engine.max_abs(arrays) == 99
-            a.flat[i] = -np.inf
-            assert engine.max_abs(arrays) == np.inf
-            a.flat[i] = -np.nan
-            assert math.isnan(engine.max_abs(arrays))
-            a.flat[i] = was
-    assert engine.max_abs([a[:0] for a in arrays]) == 0
-    assert engine.max_abs([]) == 0
+    assert largest == max(abs(float(a_i)) for a_i in a.flat)
+    for i in (0, 4096, 12345, -1):
+        was, a.flat[i] = a.flat[i], -99
+        assert engine.max_abs(a) == engine.max_abs(a.T) == engine.max_abs(a[::-1]) == 99
+        a.flat[i] = -np.inf
+        assert engine.max_abs(a) == np.inf
+        a.flat[i] = -np.nan
+        assert math.isnan(engine.max_abs(a))
+        a.flat[i] = was
+    assert engine.max_abs(a[:0]) == 0
+    assert engine.max_abs(a[0, 0]) == abs(a[0, 0])
 
 
 def philox(key, shape):
@@ -442,7 +420,7 @@ def arrays(draw, dtype, *shape, special=True):
 
 def assert_twins(name, args, error):
     """The compiled kernel returns the reference's numbers, in new memory and the same dtype."""
-    before = [np.array(a) for a in flattened(args)]
+    before = [np.array(a) for a in args]
     with np.errstate(all="ignore"):
         expected = run(reference, name, args)
     got = run(compiled, name, args)
@@ -450,7 +428,7 @@ def assert_twins(name, args, error):
     assert got.flags.c_contiguous
     assert got.flags.writeable
     assert_close(got, expected, error)
-    for a, a_before in zip(flattened(args), before, strict=True):
+    for a, a_before in zip(args, before, strict=True):
         np.testing.assert_array_equal(a, a_before)
         assert not np.shares_memory(a, got)
 
@@ -517,12 +495,12 @@ def test_gathers_are_twins(data, dtype, grey, N, D):
 
 
 @np.errstate(all="ignore")
-def update_sizes(name, decay, w, dw, state, v=None):
+def update_sizes(name, w, dw, state, v=None):
     """What is rounded on the way to w and to each state, coordinate by coordinate.
 
     dw and decay·w may cancel in g, and their roundings do not: G is g without its signs.
     """
-    given = numbers(name)
+    *given, decay = numbers(name)
     g, G = dw + decay * w, abs(dw) + decay * abs(w)
     if name == "sgd_update":
         rate, momentum = given
@@ -542,15 +520,12 @@ def update_sizes(name, decay, w, dw, state, v=None):
 @given(st.data(), dtypes, sides, sides)
 @pytest.mark.parametrize("name", UPDATES)
 def test_updates_are_twins(name, data, dtype, m, n):
-    shapes = data.draw(st.permutations([(m, n), (n,), (3, m)]))
-    params = [data.draw(arrays(dtype, *shape, special=False)) for shape in shapes]
-    grads = [data.draw(arrays(dtype, *shape)) for shape in shapes]
-    size = sum(w.size for w in params)
-    rows = [abs(data.draw(arrays(dtype, size, special=False))) for _ in range(UPDATES[name])]
-    decays = np.repeat(DECAYS, [w.size for w in params])
-    doubles = (a.astype(np.float64) for a in (in_a_row(params), in_a_row(grads), *rows))
-    error = 8 * np.finfo(dtype).eps * update_sizes(name, decays, *doubles)
-    assert_twins(name, (params, grads, *rows, *numbers(name), DECAYS), error)
+    w = data.draw(arrays(dtype, m, n, special=False))
+    dw = data.draw(arrays(dtype, m, n))
+    states = [abs(data.draw(arrays(dtype, m, n, special=False))) for _ in range(UPDATES[name])]
+    doubles = (a.astype(np.float64) for a in (w, dw, *states))
+    error = 8 * np.finfo(dtype).eps * update_sizes(name, *doubles)
+    assert_twins(name, (w, dw, *states, *numbers(name)), error)
 
 
 @both_dtypes
@@ -560,14 +535,9 @@ def test_empty_and_tiny_arrays(dtype):
         for name in (*FORWARDS, *BACKWARDS):
             args = (a,) * (1 + name.endswith("_backward")) + numbers(name)
             assert_twins(name, args, 4 * np.finfo(dtype).eps)
-    for shapes in (((), (0,), (0, 3)), ((3, 0), (1,), (1, 1, 1)), ((0,), (0, 2), (0,))):
-        params = [np.full(shape, 0.5, dtype) for shape in shapes]
         for name, states in UPDATES.items():
-            rows = [in_a_row(params)] * states
-            args = (params, params, *rows, *numbers(name), DECAYS)
+            args = (a,) * (2 + states) + numbers(name)
             assert_twins(name, args, 10 * np.finfo(dtype).eps)
-            for engine in (reference, compiled):
-                getattr(engine, name)([], [], *[np.zeros(0, dtype)] * states, *numbers(name), [])
     for m, k, n in ((0, 3, 4), (3, 0, 4), (3, 4, 0), (0, 0, 0), (1, 200, 0), (0, 200, 1)):
         a, b, bias = (np.ones(shape, dtype) for shape in ((m, k), (k, n), (n,)))
         assert_twins("matmul", (a, b), 0)
@@ -643,10 +613,15 @@ def test_every_layout_runs_the_one_compilation(dtype):
     assert [s[2][0].dtype.name for s in signatures].count(np.dtype(dtype).name) == 1
 
 
+def with_argument(args, i, change):
+    """args, but the i-th is change of it."""
+    return [change(a) if place == i else a for place, a in enumerate(args)]
+
+
 def test_mixed_and_other_dtypes_are_refused():
     rng = np.random.default_rng(9)
     for name, args in calls(rng, np.float32, B=3, D=4):
-        arrays = [i for i, a in enumerate(flattened(args)) if isinstance(a, np.ndarray)]
+        arrays = [i for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         for i in arrays[1:]:
             mixed = with_argument(args, i, lambda a: a.astype(np.float64))
             with pytest.raises(TypeError, match="float32 and float64; expected all float32 or all"):
@@ -661,19 +636,34 @@ def test_shapes_that_do_not_fit_are_refused():
     """A loop that trusted them would read, or write, another array's memory."""
     rng = np.random.default_rng(10)
     for name, args in calls(rng, np.float32, B=3, D=4):
-        if name == "max_abs":  # of any shapes
-            continue
-        arrays = [i for i, a in enumerate(flattened(args)) if isinstance(a, np.ndarray)]
+        arrays = [i for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         for i in arrays if len(arrays) > 1 else []:
             # A product's second factor may have any number of columns.
             second = name in ("matmul", "affine") and i == 1
             short = with_argument(args, i, lambda a: a[:-1] if second else a[..., :-1])  # noqa: B023
             with pytest.raises(ValueError, match="expected"):
                 getattr(compiled, name)(*short)
-        for i, arg in enumerate(args):
-            if isinstance(arg, list):
-                with pytest.raises(ValueError, match="expected"):
-                    getattr(compiled, name)(*args[:i], arg[:-1], *args[i + 1 :])
+
+
+def test_a_product_is_written_where_it_is_asked_to():
+    rng = np.random.default_rng(11)
+    a, b = rng.standard_normal((7, 5)), rng.standard_normal((5, 3))
+    for engine in (compiled, reference):
+        out = np.full((7, 3), np.nan)
+        assert engine.matmul(a, b, out=out) is out
+        np.testing.assert_array_equal(out, engine.matmul(a, b))
+    out.flags.writeable = False
+    for wrong in (
+        out,
+        np.ones((7, 3), np.float32),
+        np.ones((3, 7)),
+        np.ones((3, 7)).T,
+        np.ones(21),
+    ):
+        before = wrong.copy()
+        with pytest.raises(ValueError, match=r"^out is float.* m = 7, n = 3, C-contiguous and wri"):
+            compiled.matmul(a, b, out=wrong)
+        np.testing.assert_array_equal(wrong, before)
 
 
 @pytest.mark.parametrize("name", UPDATES)
@@ -681,12 +671,10 @@ def test_updates_refuse_what_they_cannot_change_in_place(name):
     states = UPDATES[name]
     for i in (0, *range(2, 2 + states)):
         for change in ("every other number", "backwards", "read-only"):
-            arrays = [np.ones((4, 5), np.float32) for _ in range(2)]
-            arrays += [np.ones(20, np.float32) for _ in range(states)]
+            arrays = [np.ones((4, 5), np.float32) for _ in range(2 + states)]
             arrays[i] = LAYOUTS[change](arrays[i])
-            w, dw, *rows = arrays
             with pytest.raises(ValueError, match="cannot be updated in place; expected C-contig"):
-                getattr(compiled, name)([w], [dw], *rows, *numbers(name), [0.1])
+                getattr(compiled, name)(*arrays, *numbers(name))
             assert all(np.all(a == 1) for a in arrays)
 
 
@@ -707,11 +695,10 @@ def test_a_second_process_compiles_nothing(tmp_path):
         "from npvae.kernels import elementwise, products, threads, updates\n"
         "a = np.ones(3, np.float32)\n"
         "elementwise.relu(a)\n"
-        "updates.sgd_update([a, a], [a, a], np.zeros(6, np.float32), 0.1, 0.9, [0, 0])\n"
+        "updates.sgd_update(a, a, np.zeros(3, np.float32), 0.1, 0.9, 0)\n"
         "for b in np.ones((10, 200), np.float32), np.zeros((8, 200), np.float32):\n"
         "    products.matmul(b, b.T), products.matmul(b.T, b)\n"
-        "sgd = updates._over_arrays(updates._sgd, 3)\n"
-        "loops = elementwise._relu, sgd, *products.LOOPS.values()\n"
+        "loops = elementwise._relu, updates._sgd, *products.LOOPS.values()\n"
         "print([sum(threads.over_chunks(loop).stats.cache_misses.values()) for loop in loops])"
     )
     misses = [in_new_process(code, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)]

@@ -39,21 +39,30 @@ def affine(x, W, b):
         raise ValueError(
             f"x, W, b have shapes {x.shape}, {W.shape}, {b.shape}; expected (m, k), (k, n), (n,)"
         )
-    return _product(x, W, b)
+    return _product(x, W, b, _new(x, W))
 
 
-def matmul(a, b):
-    """a b.        a (m, k), b (k, n) -> (m, n)"""
+def matmul(a, b, out=None):
+    """a b.        a (m, k), b (k, n) -> (m, n), written to out if that is an array"""
     check_dtypes(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
         raise ValueError(f"a, b have shapes {a.shape}, {b.shape}; expected (m, k), (k, n)")
-    return _product(a, b, np.zeros(b.shape[1], b.dtype))
+    y = _new(a, b) if out is None else out
+    if y.shape != (a.shape[0], b.shape[1]) or y.dtype != a.dtype or not y.flags.carray:
+        raise ValueError(
+            f"out is {y.dtype} {y.shape} with strides {y.strides}; expected {a.dtype} (m, n) with "
+            f"m = {a.shape[0]}, n = {b.shape[1]}, C-contiguous and writable"
+        )
+    return _product(a, b, np.zeros(b.shape[1], b.dtype), y)
 
 
-def _product(a, b, bias):
-    """bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]"""
+def _new(a, b):
+    return np.empty((a.shape[0], b.shape[1]), a.dtype)
+
+
+def _product(a, b, bias, y):
+    """y = bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]"""
     (m, depth), n = a.shape, b.shape[1]
-    y = np.empty((m, n), a.dtype)
     a, a_turned = _as_it_lies(a)
     b, b_turned = _as_it_lies(b)
     zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)

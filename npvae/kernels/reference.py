@@ -8,12 +8,12 @@ float64, of any strides; a result has its arguments' dtype. NaN and inf pass thr
 import numpy as np
 
 
-def matmul(a, b):
-    """a b.        a (m, k), b (k, n) -> (m, n)
+def matmul(a, b, out=None):
+    """a b.        a (m, k), b (k, n) -> (m, n), written to out if that is an array
 
     Here and in affine, a 0 of the left factor may count as 0 even where it meets NaN or inf.
     """
-    return a @ b
+    return np.matmul(a, b, out=out)
 
 
 def affine(x, W, b):
@@ -107,52 +107,38 @@ def bernoulli_log_prob_backward(dlog_px_z, x, logits):
     return dlog_px_z[..., None] * (x - sigmoid(logits))
 
 
-def max_abs(arrays):
-    """max |a| over all numbers of all arrays, NaN if there is one, 0 if there are none.
-
-    A sequence of arrays, each of any shape -> float
-    """
-    return float(np.max([np.max(np.abs(a), initial=0) for a in arrays], initial=0))
+def max_abs(a):
+    """max |a|, NaN if there is one, 0 if a is empty.        any shape -> float"""
+    return float(np.max(np.abs(a), initial=0))
 
 
-def _beside(params, grads, decays, *states):
-    """(w, g, *state) for each w of params: its gradient with the decay's, its part of each row."""
-    start = 0
-    for w, dw, decay in zip(params, grads, decays, strict=True):
-        yield w, dw + decay * w, *(s[start : start + w.size].reshape(w.shape) for s in states)
-        start += w.size
-
-
-def sgd_update(params, grads, velocity, learning_rate, momentum, decays):
+def sgd_update(w, dw, velocity, learning_rate, momentum, decay):
     """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.
 
-    g = dw + decay·w for each w of params, dw of grads and decay of decays, here and below.
-    w and dw have one shape; velocity (N,) is a row of the N numbers that all w have together.
-    Each w and velocity are C-contiguous and change in place.
+    g = dw + decay·w, here and below. All arrays have one shape; w and velocity are C-contiguous
+    and change in place.
     """
-    for w, g, velocity_w in _beside(params, grads, decays, velocity):
-        velocity_w *= momentum
-        velocity_w += g
-        w -= learning_rate * velocity_w
+    velocity *= momentum
+    velocity += dw + decay * w
+    w -= learning_rate * velocity
 
 
-def adagrad_update(params, grads, g2_sum, learning_rate, epsilon, decays):
+def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay):
     """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g / (√g2_sum + epsilon)."""
-    for w, g, g2_sum_w in _beside(params, grads, decays, g2_sum):
-        g2_sum_w += g * g
-        w -= learning_rate * g / (np.sqrt(g2_sum_w) + epsilon)
+    g = dw + decay * w
+    g2_sum += g * g
+    w -= learning_rate * g / (np.sqrt(g2_sum) + epsilon)
 
 
-def adam_update(params, grads, m, v, step, learning_rate, beta1, beta2, epsilon, decays):
+def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay):
     """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − learning_rate·m̂ / (√v̂ + epsilon).
 
     m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) at step t = 1, 2, …
     """
-    for w, g, m_w, v_w in _beside(params, grads, decays, m, v):
-        m_w *= beta1
-        m_w += (1 - beta1) * g
-        v_w *= beta2
-        v_w += (1 - beta2) * g * g
-        m_hat = m_w / (1 - beta1**step)
-        v_hat = v_w / (1 - beta2**step)
-        w -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
+    g = dw + decay * w
+    m *= beta1
+    m += (1 - beta1) * g
+    v *= beta2
+    v += (1 - beta2) * g * g
+    m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
+    w -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
