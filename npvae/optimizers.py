@@ -31,8 +31,8 @@ class Optimizer(Protocol):
         """Change each w of params in place, down the loss, given the loss's gradient dw in it.
 
         A short step does: loss(w − η dw) = loss(w) − η ‖dw‖² + O(η²).  [optimizers.1]
-        params, grads: sequences of arrays, the same arrays in the same order at every call;
-        `train` gives the rows of `Params`, two arrays
+        params, grads: sequences of arrays, the same arrays in the same order at every call.
+        `train` gives two, the rows of `Params`: all weights (1, ·), and all the rest (·,)
         """
 
 

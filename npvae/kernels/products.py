@@ -39,7 +39,7 @@ def affine(x, W, b):
         raise ValueError(
             f"x, W, b have shapes {x.shape}, {W.shape}, {b.shape}; expected (m, k), (k, n), (n,)"
         )
-    return _product(x, W, b, _new(x, W))
+    return _product(x, W, b, np.empty((len(x), b.size), x.dtype))
 
 
 def matmul(a, b, out=None):
@@ -47,17 +47,15 @@ def matmul(a, b, out=None):
     check_dtypes(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
         raise ValueError(f"a, b have shapes {a.shape}, {b.shape}; expected (m, k), (k, n)")
-    y = _new(a, b) if out is None else out
-    if y.shape != (a.shape[0], b.shape[1]) or y.dtype != a.dtype or not y.flags.carray:
+    shape = a.shape[0], b.shape[1]
+    if out is None:
+        out = np.empty(shape, a.dtype)
+    elif out.shape != shape or out.dtype != a.dtype or not out.flags.carray:
         raise ValueError(
-            f"out is {y.dtype} {y.shape} with strides {y.strides}; expected {a.dtype} (m, n) with "
-            f"m = {a.shape[0]}, n = {b.shape[1]}, C-contiguous and writable"
+            f"out is {out.dtype} {out.shape} with strides {out.strides}; expected {a.dtype} "
+            f"{shape}, C-contiguous and writable"
         )
-    return _product(a, b, np.zeros(b.shape[1], b.dtype), y)
-
-
-def _new(a, b):
-    return np.empty((a.shape[0], b.shape[1]), a.dtype)
+    return _product(a, b, np.zeros(shape[1], a.dtype), out)
 
 
 def _product(a, b, bias, y):
