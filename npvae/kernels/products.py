@@ -13,12 +13,13 @@ from numba import from_dtype, njit
 
 from .arrays import check_dtypes, plain
 from .threads import loop, over_chunks
-from .vectors import add_outer_product, lanes, load_transposed, start, store
+from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
 
 # Tiles, in rows and registers beside each other. Ten sums hide the time that each addition takes.
-# Ten rows divide the usual batches, eight the others. Where terms are left out, fewer rows share
-# more zeros, and the few terms must pay for a tile's beginning and end.
-TEN, EIGHT, LISTED = (10, 1), (8, 1), (5, 2)
+# Ten rows divide the usual batches, eight the others. Twenty load less, but each needs an address
+# of its own, unless a lies transposed. Where terms are left out, fewer rows share more zeros, and
+# the few terms must pay for a tile's beginning and end.
+TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (5, 2)
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
 TASKS = 8  # but no fewer than that, or threads would wait for each other
@@ -65,7 +66,7 @@ def _product(a, b, bias, y):
     b, b_turned = _as_it_lies(b)
     zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)
     listed = _nonzero_terms(a, a_turned, m, depth) if zeros else ()
-    run, tasks, chunk, *cut = _plan(m, depth, n, zeros, y.dtype)
+    run, tasks, chunk, *cut = _plan(m, depth, n, a_turned, zeros, y.dtype)
     run(tasks, chunk, y, a, a_turned, b, b_turned, plain(bias), *cut, *listed)
     return y
 
@@ -76,13 +77,13 @@ def _as_it_lies(a):
 
 
 @functools.lru_cache(1000)
-def _plan(m, depth, n, zeros, dtype):
+def _plan(m, depth, n, a_turned, zeros, dtype):
     """How a product is cut.
 
     -> its loop over tasks; how many they are, and how many in a chunk; tiles in a task, tasks
     below each other, and numbers in a row of a tile
     """
-    tile = LISTED if zeros else _tile_for(m)
+    tile = LISTED if zeros else _tile_for(m, a_turned)
     height, width = tile[0], tile[1] * lanes(from_dtype(dtype))
     down, strips = -(-m // height), -(-n // width)
     tiles = max(1, min(TASK_ROWS // height, down * strips // TASKS))
@@ -92,10 +93,11 @@ def _plan(m, depth, n, zeros, dtype):
     return over_chunks(LOOPS[tile]), groups * strips, chunk, tiles, groups, width
 
 
-def _tile_for(m):
-    """Ten rows, unless with eight a twentieth fewer are computed."""
-    computed = {tile: -(-m // tile[0]) * tile[0] for tile in (TEN, EIGHT)}
-    return EIGHT if computed[EIGHT] < 0.95 * computed[TEN] else TEN
+def _tile_for(m, a_turned):
+    """The first that may be had and computes at most a twentieth more rows than another."""
+    tiles = (TWENTY, TEN, EIGHT) if a_turned and register_count() > sum(TWENTY) else (TEN, EIGHT)
+    computed = {tile: -(-m // tile[0]) * tile[0] for tile in tiles}
+    return next(tile for tile in tiles if 0.95 * computed[tile] <= min(computed.values()))
 
 
 @njit(cache=True)
@@ -176,10 +178,16 @@ def _tasks(
             i += height
 
 
-start_ten, start_eight, start_listed = start(*TEN), start(*EIGHT), start(*LISTED)
+start_twenty, start_ten, start_eight = start(*TWENTY), start(*TEN), start(*EIGHT)
+start_listed = start(*LISTED)
 
 
 # Named one by one, for numba's disk cache finds a function by its name.
+@loop
+def _twenty(first, last, *args):
+    _tasks(start_twenty, _transpose, TWENTY[0], first, last, *args)
+
+
 @loop
 def _ten(first, last, *args):
     _tasks(start_ten, _transpose, TEN[0], first, last, *args)
@@ -200,7 +208,7 @@ def _never(strip, b, j):
     """Where zeros are looked for, b does not lie transposed."""
 
 
-LOOPS = {TEN: _ten, EIGHT: _eight, LISTED: _listed}
+LOOPS = {TWENTY: _twenty, TEN: _ten, EIGHT: _eight, LISTED: _listed}
 
 
 @loop

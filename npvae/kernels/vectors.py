@@ -23,11 +23,20 @@ INT32, INT64 = ir.IntType(32), ir.IntType(64)
 
 
 @functools.cache
-def register_bytes():
-    """Bytes in a SIMD register of the CPU that numba compiles for."""
+def _features():
+    """What the CPU that numba compiles for can do, in LLVM's words."""
     _, _, features = cpu_target.target_context.codegen().magic_tuple()
-    features = features.split(",")
-    return 64 if "+avx512f" in features else 32 if "+avx2" in features else 16
+    return features.split(",")
+
+
+def register_bytes():
+    """Bytes in a SIMD register."""
+    return 64 if "+avx512f" in _features() else 32 if "+avx2" in _features() else 16
+
+
+def register_count():
+    """How many SIMD registers there are."""
+    return 32 if {"+avx512f", "+neon"} & {*_features()} else 16
 
 
 def lanes(number):
