@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from .elbo import elbo
-from .evaluation import Evaluation, per_row, summarize
+from .evaluation import Evaluation, parts, per_row, summarize
 from .likelihoods import (
     Bernoulli,
     Gaussian,
@@ -136,8 +136,9 @@ def measure(vae, x, unit, *, binarized=False):
         sample = np.divide(x[rows], unit, dtype=vae.dtype)
     grey = entropy = 0.0
     if isinstance(likelihood, Bernoulli) and not binarized:
-        grey = sum(np.count_nonzero((part > 0) & (part < unit)) for part in _parts(x)) / x.size
-        entropy = float(np.concatenate([*map(likelihood.entropy, _parts(sample))]).mean())
+        grey = sum(np.count_nonzero((part > 0) & (part < unit)) for (part,) in parts(x)) / x.size
+        entropies = [likelihood.entropy(part) for (part,) in parts(sample)]
+        entropy = float(np.concatenate(entropies).mean())
     return Yardsticks(
         rows=len(x),
         floor=likelihood.floor(sample),
@@ -147,24 +148,19 @@ def measure(vae, x, unit, *, binarized=False):
     )
 
 
-def _parts(x):
-    """x in parts of a thousand rows, for what would take several times its memory."""
-    return np.array_split(x, 1 + len(x) // 1000)
-
-
 def take_vitals(vae, yardsticks, log_px_z, mu, logvar, *, beta=1.0):
     """Vitals of rows (N, ·) as `per_row` gives them."""
     with np.errstate(over="ignore", invalid="ignore"):
         largest = {
-            "mu²": float(np.square(np.abs(mu).max())),
+            "mu²": float(np.square(max(mu.max(), -mu.min()))),
             "σ²": float(np.exp(logvar.max())),
             "log p(x|z)": float(np.abs(log_px_z).max()),
         }
-        variance = np.exp(logvar).mean(axis=0, dtype=np.float64)
+        sums = [np.exp(part).sum(axis=0, dtype=np.float64) for (part,) in parts(logvar)]
     return Vitals(
         yardsticks=yardsticks,
         evaluation=summarize(log_px_z, mu, logvar),
-        variance=variance,
+        variance=np.sum(sums, axis=0) / len(mu),
         largest=largest,
         limit=float(np.finfo(vae.dtype).max),
         beta=beta,

@@ -50,18 +50,29 @@ def summarize(log_px_z, mu, logvar):
                                                                  [evaluation.2]
     log_px_z (N,), mu, logvar (N, Z), of any float dtype -> Evaluation, added up in float64
     """
-    kl_per_dim = gaussian_kl_per_dim(mu, logvar)
-    kl = kl_per_dim.sum(axis=1, dtype=np.float64)
-    bound = log_px_z - kl
+    N, mean = len(mu), mu.mean(axis=0, dtype=np.float64)
+    kl, kl_sums, squares = [], np.zeros_like(mean), np.zeros_like(mean)
+    for mu_part, logvar_part in parts(mu, logvar):
+        kl_per_dim = gaussian_kl_per_dim(mu_part, logvar_part)
+        kl.append(kl_per_dim.sum(axis=1, dtype=np.float64))
+        kl_sums += kl_per_dim.sum(axis=0, dtype=np.float64)
+        deviation = mu_part - mean
+        squares += np.einsum("nj,nj->j", deviation, deviation)
+    bound = log_px_z - np.concatenate(kl)
     return Evaluation(
         elbo=float(bound.mean()),
-        standard_error=float(bound.std() / np.sqrt(len(bound))),
+        standard_error=float(bound.std() / np.sqrt(N)),
         reconstruction=float(log_px_z.mean(dtype=np.float64)),
-        kl=float(kl.mean()),
-        kl_per_dim=kl_per_dim.mean(axis=0, dtype=np.float64),
-        # Dimension by dimension, for `var` copies what it is given.
-        mu_variance=np.array([mu_j.var(dtype=np.float64) for mu_j in mu.T]),
+        kl=float(kl_sums.sum() / N),
+        kl_per_dim=kl_sums / N,
+        mu_variance=squares / N,
     )
+
+
+def parts(*arrays):
+    """Yield a thousand rows of each array, then the next: what is made of them stays small."""
+    for start in range(0, len(arrays[0]), 1000):
+        yield [a[start : start + 1000] for a in arrays]
 
 
 def evaluate(

@@ -105,11 +105,8 @@ def _epochs(run, epochs, objective, x_val):
         x_val = draw_binary(x_val, rng=run.evaluation_rng)
     for epoch in range(1, epochs + 1):
         now = _objective_at(objective, epoch)
-        start = time.perf_counter()
-        bound, *rows = _visit_all_rows(run, now, epoch)
-        seconds = time.perf_counter() - start
+        seconds, bound, vitals = _visit(run, now, epoch)
         steps += math.ceil(len(run.x) / run.batch_size)
-        vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(now, "beta", 1.0))
         summary = vitals.evaluation
         passing = _may_pass(steps, epoch == epochs, summary.elbo - before, vitals.yardsticks.floor)
         before = summary.elbo
@@ -119,7 +116,7 @@ def _epochs(run, epochs, objective, x_val):
                 warnings.warn(type(finding)(f"{finding} (after epoch {epoch})"), stacklevel=2)
         yield Epoch(
             epoch=epoch,
-            bound=float(bound.mean(dtype=np.float64)),
+            bound=bound,
             elbo=summary.elbo,
             reconstruction=summary.reconstruction,
             kl=summary.kl,
@@ -130,6 +127,15 @@ def _epochs(run, epochs, objective, x_val):
             images_per_second=len(run.x) / seconds,
             validation=None if x_val is None else evaluate(run.vae, x_val, rng=run.evaluation_rng),
         )
+
+
+def _visit(run, objective, epoch):
+    """An epoch's steps; -> the seconds they took, their mean bound, vitals of rows as visited."""
+    start = time.perf_counter()
+    bound, *rows = _visit_all_rows(run, objective, epoch)
+    seconds = time.perf_counter() - start
+    vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(objective, "beta", 1.0))
+    return seconds, float(bound.mean(dtype=np.float64)), vitals
 
 
 def _visit_all_rows(run, objective, epoch):
