@@ -346,6 +346,16 @@ def test_another_models_parameters_are_refused_and_left_alone(optimizer, step, o
     assert getattr(optimizer, "steps", 1) == 1
 
 
+@every_optimizer
+def test_gradients_of_other_shapes_are_refused_before_anything_changes(optimizer, step, options):
+    optimizer, params = optimizer(**options), [np.ones((2, 3)), np.ones(2)]
+    for grads in ([np.ones((2, 3))], [np.ones((2, 3)), np.ones(3)], [np.ones((3, 2)), np.ones(2)]):
+        with pytest.raises(ValueError, match=r"params have the shapes .*, grads .*; expected the"):
+            optimizer.update(params, grads)
+    assert all(np.all(w == 1) for w in params)
+    optimizer.update(params, params)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "name", "bad"),
     [
