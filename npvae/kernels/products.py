@@ -16,9 +16,9 @@ from .threads import loop, over_chunks
 from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
 
 # Tiles, in rows and registers beside each other. Ten sums hide the time that each addition takes.
-# Ten rows divide the usual batches, eight the others. Twenty load less, but each needs an address
-# of its own, unless a lies transposed. Where terms are left out, fewer rows share more zeros, and
-# the few terms must pay for a tile's beginning and end.
+# Ten rows divide the usual batches, eight the others. Twenty load less: a tenth faster where a lies
+# transposed, but slower for the few rows of a small batch. Where terms are left out, fewer rows
+# share more zeros, and the few terms must pay for a tile's beginning and end.
 TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (5, 2)
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
