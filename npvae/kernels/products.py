@@ -19,7 +19,9 @@ from .vectors import add_outer_product, lanes, load_transposed, register_count, 
 # Ten rows divide the usual batches, eight the others. Twenty load less: a tenth faster where a lies
 # transposed, but slower for the few rows of a small batch. Where terms are left out, fewer rows
 # share more zeros, and the few terms must pay for a tile's beginning and end.
-TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (5, 2)
+# r × c sums take rc + c + 1 registers: twenty 22, four by four 21.
+MANY_REGISTERS = register_count() >= 22
+TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (4, 4) if MANY_REGISTERS else (5, 2)
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
 TASKS = 8  # but no fewer than that, or threads would wait for each other
@@ -95,7 +97,7 @@ def _plan(m, depth, n, a_turned, zeros, dtype):
 
 def _tile_for(m, a_turned):
     """The first that may be had and computes at most a twentieth more rows than another."""
-    tiles = (TWENTY, TEN, EIGHT) if a_turned and register_count() > sum(TWENTY) else (TEN, EIGHT)
+    tiles = (TWENTY, TEN, EIGHT) if a_turned and MANY_REGISTERS else (TEN, EIGHT)
     computed = {tile: -(-m // tile[0]) * tile[0] for tile in tiles}
     return next(tile for tile in tiles if 0.95 * computed[tile] <= min(computed.values()))
 
@@ -104,7 +106,10 @@ def _tile_for(m, a_turned):
 def _mostly_zero(a):
     a = a.reshape(-1)
     sample = a[:: SAMPLE_STEP + a.size // SAMPLES]
-    return np.count_nonzero(sample) < NONZERO_SHARE * sample.size
+    nonzero = 0
+    for number in sample:  # np.count_nonzero takes half a second longer to compile
+        nonzero += number != 0
+    return nonzero < NONZERO_SHARE * sample.size
 
 
 def _nonzero_terms(a, turned, m, depth):
