@@ -18,9 +18,6 @@ class Layer(NamedTuple):
     b: np.ndarray  # (D_out,)
 
 
-NEW = None, None  # for `out`: arrays yet to be made
-
-
 def dense(x, W, b):
     """y = x W + b.                                              [dense.1]
 
@@ -37,13 +34,13 @@ def dense_backward_input(dy, W):
     return kernels.matmul(dy, W.T)
 
 
-def dense_backward_params(dy, x, out=NEW):
+def dense_backward_params(dy, x, out=None):
     """dW = xᵀ dy,  db = Σ_n dy_n.                               [dense.3]
 
-    dy (N, D_out), x (N, D_in) -> Layer(dW (D_in, D_out), db (D_out,)), written to the arrays
-    of out if it has some
+    dy (N, D_out), x (N, D_in) -> Layer(dW (D_in, D_out), db (D_out,)), written to the layer
+    out if that is given
     """
-    dW, db = out
+    dW, db = out or (None, None)
     return Layer(kernels.matmul(x.T, dy, out=dW), dy.sum(axis=0, out=db))
 
 
@@ -68,7 +65,7 @@ def stack_backward(dy, x, layers, activation, hidden, out=None):
     takes dense_backward_input(da₁, W₁), and the gradient of the data is never computed.
     """
     inputs = (x, *hidden)
-    out = out or [NEW] * len(layers)
+    out = out or [None] * len(layers)
     da = dy
     dlayers = [dense_backward_params(da, inputs[-1], out[-1])]
     for i in reversed(range(len(hidden))):
