@@ -23,6 +23,7 @@ from npvae.kernels.vectors import Tile, add_outer_product, start, store
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 B, D, H = 100, 784, 500
 FLOPS = 2 * B * D * H
+WEIGHTS = 425_000  # of 784-200-200-50, both ways
 TILE = Tile(*TEN, types.float32)
 WIDTH = TILE.columns * TILE.lanes
 start_tile = start(*TEN)
@@ -116,6 +117,26 @@ def bernoulli_by_the_c_library(x, logits, log_px_z):
         log_px_z[row] = total
 
 
+@njit(parallel=True, **EXACT)
+def write_own_half(a):
+    half = a.size // 2
+    for thread in prange(2):
+        own = a[thread * half : thread * half + half]
+        for i in range(own.size):
+            own[i] += np.float32(1)
+
+
+@njit(parallel=True, error_model="numpy", fastmath={"contract", "reassoc"})
+def read_the_others_half(a, sums):
+    half = a.size // 2
+    for thread in prange(2):
+        other = a[(1 - thread) * half : (1 - thread) * half + half]
+        total = np.float32(0)
+        for i in range(other.size):
+            total += other[i]
+        sums[thread] = total
+
+
 def reciprocals(a, y):
     for i in range(a.size):
         y[i] = np.float32(1) / (np.float32(1) + a[i])
@@ -124,11 +145,7 @@ def reciprocals(a, y):
 def seconds(function, *args, threads=1, runs=60):
     """The time that the best quarter of the calls stays below."""
     numba.set_num_threads(threads)
-    times = []
-    for _ in range(3 + runs):
-        start = time.perf_counter()
-        function(*args)
-        times.append(time.perf_counter() - start)
+    times = [clocked(function, *args) for _ in range(3 + runs)]
     return np.percentile(times[3:], 25)
 
 
@@ -196,6 +213,30 @@ def measure_loops():
     for error_model in ("python", "numpy"):
         loop = njit(error_model=error_model)(reciprocals)
         yield f"1/(1 + x), error_model={error_model!r}", seconds(loop, x.reshape(-1), y)
+
+
+def measure_sharing():
+    """Seconds to write half an array, alone and after the other thread has read it, ten times.
+
+    After a second of sleep a virtual machine's threads may wake on other cores than before.
+    """
+    numba.set_num_threads(2)
+    a, sums = np.zeros(WEIGHTS, np.float32), np.zeros(2, np.float32)
+    for _ in range(10):
+        time.sleep(1)
+        times = {"alone": [], "read": []}
+        for _ in range(40):
+            write_own_half(a)
+            times["alone"].append(clocked(write_own_half, a))
+            read_the_others_half(a, sums)
+            times["read"].append(clocked(write_own_half, a))
+        yield [np.percentile(taken[5:], 25) for taken in times.values()]
+
+
+def clocked(function, *args):
+    start = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - start
 
 
 def draw(points, peaks, rates):
@@ -268,6 +309,12 @@ def main():
     print("\n| products by | BLAS threads | ms a step |\n| --- | ---: | ---: |")
     for products, blas_threads in (("numba", 1), ("BLAS", 1), ("BLAS", 2)):
         print(f"| {products} | {blas_threads} | {1e3 * step_seconds(products, blas_threads):.2f} |")
+    print(
+        "\n| two threads write half an array each, µs | read by the other before |\n|"
+        + " ---: |" * 2
+    )
+    for alone, read in sorted(measure_sharing(), key=lambda pair: pair[1]):
+        print(f"| {alone * 1e6:.0f} | {read * 1e6:.0f} |")
 
 
 if __name__ == "__main__":
