@@ -23,7 +23,7 @@ from npvae.kernels.vectors import Tile, add_outer_product, start, store
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 B, D, H = 100, 784, 500
 FLOPS = 2 * B * D * H
-WEIGHTS = 425_000  # of 784-200-200-50, both ways
+WEIGHTS = 425_000  # about those of 784-200-200-50
 TILE = Tile(*TEN, types.float32)
 WIDTH = TILE.columns * TILE.lanes
 start_tile = start(*TEN)
@@ -309,10 +309,7 @@ def main():
     print("\n| products by | BLAS threads | ms a step |\n| --- | ---: | ---: |")
     for products, blas_threads in (("numba", 1), ("BLAS", 1), ("BLAS", 2)):
         print(f"| {products} | {blas_threads} | {1e3 * step_seconds(products, blas_threads):.2f} |")
-    print(
-        "\n| two threads write half an array each, µs | read by the other before |\n|"
-        + " ---: |" * 2
-    )
+    print("\n| own half, µs | after the other thread has read it, µs |\n| ---: | ---: |")
     for alone, read in sorted(measure_sharing(), key=lambda pair: pair[1]):
         print(f"| {alone * 1e6:.0f} | {read * 1e6:.0f} |")
 
