@@ -2,6 +2,9 @@
 
 `reference` says what each kernel computes; `compiled` computes it fast and is what runs.
 NPVAE_KERNELS=reference runs the library on NumPy alone.
+
+Beside kernels, an engine has `pace`, the number of threads for a loop that calls them, and
+`clock`, which does not count the seconds of the compiler.
 """
 
 import os
@@ -10,7 +13,12 @@ engine = os.environ.get("NPVAE_KERNELS", "compiled")
 
 if engine == "compiled":
     from .compiled import *  # noqa: F403
+    from .disk import clock
+    from .pace import pace
 elif engine == "reference":
+    from time import perf_counter as clock
+
+    from .pace import one_thread as pace
     from .reference import *  # noqa: F403
 else:
     raise ValueError(f"NPVAE_KERNELS is {engine!r}; expected 'compiled' or 'reference'")

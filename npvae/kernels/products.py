@@ -12,6 +12,7 @@ import numpy as np
 from numba import from_dtype, njit
 
 from .arrays import check_dtypes, plain
+from .disk import keep
 from .threads import loop, over_chunks
 from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
 
@@ -68,8 +69,8 @@ def _product(a, b, bias, y):
     b, b_turned = _as_it_lies(b)
     zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)
     listed = _nonzero_terms(a, a_turned, m, depth) if zeros else ()
-    run, tasks, chunk, *cut = _plan(m, depth, n, a_turned, zeros, y.dtype)
-    run(tasks, chunk, y, a, a_turned, b, b_turned, plain(bias), *cut, *listed)
+    loop, tasks, chunk, *cut = _plan(m, depth, n, a_turned, zeros, y.dtype)
+    over_chunks(loop)(tasks, chunk, y, a, a_turned, b, b_turned, plain(bias), *cut, *listed)
     return y
 
 
@@ -92,7 +93,7 @@ def _plan(m, depth, n, a_turned, zeros, dtype):
     groups = max(1, -(-down // tiles))
     tiles = max(1, -(-down // groups))
     chunk = 1 + CHUNK // (tiles * height * width * (1 + depth))
-    return over_chunks(LOOPS[tile]), groups * strips, chunk, tiles, groups, width
+    return LOOPS[tile], groups * strips, chunk, tiles, groups, width
 
 
 def _tile_for(m, a_turned):
@@ -102,7 +103,6 @@ def _tile_for(m, a_turned):
     return next(tile for tile in tiles if 0.95 * computed[tile] <= min(computed.values()))
 
 
-@njit(cache=True)
 def _mostly_zero(a):
     a = a.reshape(-1)
     sample = a[:: SAMPLE_STEP + a.size // SAMPLES]
@@ -110,6 +110,9 @@ def _mostly_zero(a):
     for number in sample:  # np.count_nonzero takes half a second longer to compile
         nonzero += number != 0
     return nonzero < NONZERO_SHARE * sample.size
+
+
+_mostly_zero = keep(njit(_mostly_zero), "products._mostly_zero")
 
 
 def _nonzero_terms(a, turned, m, depth):

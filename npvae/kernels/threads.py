@@ -1,22 +1,22 @@
-"""One loop, cut into chunks that all threads share.
+"""One loop, cut into chunks that all threads share, or that one thread takes alone.
 
 The chunks depend on the array's size alone, never on the number of threads, so that the
 same input gives the same bits on any machine setting.
 """
 
 import functools
-import zlib
-from pathlib import Path
+import os
+import threading
 
+import numba
 import numpy as np
-from numba import njit, prange
-from numba.extending import register_jitable
+from llvmlite import ir
+from numba import njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic, register_jitable
 
+from .disk import keep
 from .functions import EXACT
-
-# numba's disk cache watches only the file of the function compiled, and what its closure holds.
-# With this number in the closure, an edit to any kernel file compiles anew.
-SOURCES = zlib.crc32(b"".join(p.read_bytes() for p in sorted(Path(__file__).parent.glob("*.py"))))
 
 # Numbers in a chunk: a microsecond of work, which a thread finds and leaves in its first cache.
 CHUNK = 4096
@@ -28,19 +28,71 @@ loop = register_jitable(**EXACT)
 sum_loop = register_jitable(error_model="numpy", fastmath={"contract", "reassoc"})
 
 
-@functools.cache
-def over_chunks(loop):
-    """run(n, chunk, ...) calls loop(start, stop, ...) over [0, n), chunk by chunk."""
-    sources = SOURCES
+@intrinsic
+def _threads(typing):
+    """numba.get_num_threads(), by its name: numba's own would keep a loop from being kept."""
 
-    @njit(parallel=True, cache=True, **EXACT)
+    def generate(context, builder, signature, args):
+        kind = ir.FunctionType(cgutils.intp_t, [])
+        name = "get_num_threads"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [])
+
+    return types.intp(), generate
+
+
+@functools.cache
+def compiled(loop):
+    """run(n, chunk, ...) calls loop(start, stop, ...) over [0, n), chunk by chunk."""
+
+    @njit(parallel=True, **EXACT)
     def run(n, chunk, *args):
-        sources  # noqa: B018
         # Unsigned: numba then knows that no index is negative, and LLVM can vectorise.
-        if n <= SERIAL_CHUNKS * chunk:
+        if n <= SERIAL_CHUNKS * chunk or _threads() == 1:
             loop(np.uint64(0), np.uint64(n), *args)
         else:
             for c in prange((n + chunk - 1) // chunk):
                 loop(np.uint64(c * chunk), np.uint64(min(n, c * chunk + chunk)), *args)
 
-    return run
+    return keep(run, f"{loop.__module__.rpartition('.')[2]}.{loop.__name__}")
+
+
+@functools.cache
+def over_chunks(loop):
+    """`compiled`, where any thread of Python may call it at any time."""
+    run = compiled(loop)
+    if _forked:
+        return lambda n, chunk, *args: run(n, n, *args)  # one chunk, which needs no other thread
+    numba.get_num_threads()  # starts the threads
+    if numba.threading_layer() != "workqueue":
+        return run
+    return functools.partial(_one_at_a_time, run)
+
+
+_turn = threading.Lock()
+_forked = False
+
+
+def _one_at_a_time(run, n, chunk, *args):
+    """numba's own pool of threads ends the process when two threads of Python use it at once."""
+    if _turn.acquire(blocking=False):
+        try:
+            run(n, chunk, *args)
+        finally:
+            _turn.release()
+    else:
+        run(n, n, *args)
+
+
+def _after_fork():
+    """GNU's OpenMP is of no use to a child of the process that started it: it hangs, or ends."""
+    global _forked, _turn
+    _turn = threading.Lock()
+    try:
+        _forked = _forked or numba.threading_layer() == "omp"
+    except ValueError:  # no thread was started yet
+        return
+    over_chunks.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

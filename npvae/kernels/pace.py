@@ -1,0 +1,122 @@
+"""How many threads a loop gets: as many as were fastest, looked at again now and then.
+
+Two threads that share their work end together, so one that must share its core with another
+program holds up both: beside a busy core, one thread is up to six times faster than two. No
+setting can know that, but the time of the work itself tells it.
+"""
+
+import contextlib
+import functools
+
+WINDOW, PIECES = 0.02, 3  # seconds and pieces of work, at least, that are judged together
+FIRST, LAST = 0.1, 5.0  # seconds before another number is tried, first and at most
+CLEARLY = 0.97  # another number must take less than so much of the time
+SLOWER = 1.3  # what took so much longer than before calls for a trial
+MEMORY = 0.5  # how much of what was measured before still counts after another window
+
+
+class Pace:
+    """The number of threads for one kind of work, found by trying half and twice as many.
+
+        with pace as lap:
+            for piece in work:
+                …
+                lap()
+
+    get(), set(n) read and set the number of threads; that of before returns with the block.
+    clock() -> seconds
+    """
+
+    def __init__(self, get, set, clock):
+        self._get, self._set, self._clock = get, set, clock
+        self._best = self._trial = None  # numbers of threads
+        self._took = {}  # seconds a piece, by number of threads: (pieces, seconds), fading
+        self._until_trial, self._patience = FIRST, FIRST
+        self._pieces, self._seconds = -1, 0.0  # of this window; the first piece ever warms up
+        self._fewer = True  # is tried next
+
+    def __enter__(self):
+        self._limit = self._get()
+        self._best = min(self._best or self._limit, self._limit)
+        self._trial = None
+        self._pieces = min(self._pieces, 0)
+        self._seconds = 0.0
+        self._set(self._best)
+        self._since = self._clock()
+        return self._lap if self._limit > 1 else _no_lap
+
+    def __exit__(self, *error):
+        self._set(self._limit)
+
+    def _lap(self):
+        """A piece has ended."""
+        now = self._clock()
+        self._pieces += 1
+        if self._pieces > 0:
+            self._seconds += now - self._since
+            if self._is_enough():
+                self._judge()
+        self._since = now
+
+    def _is_enough(self):
+        if self._trial is not None and self._seconds > 2 * PIECES * self._a_piece(self._best):
+            return True
+        return self._pieces >= PIECES and self._seconds >= WINDOW
+
+    def _judge(self):
+        """A window has ended: another number's, or the best's."""
+        if self._trial is None:
+            before = self._a_piece(self._best)
+            self._note(self._best)
+            self._until_trial -= self._seconds
+            if self._seconds > SLOWER * before * self._pieces:
+                self._until_trial = min(self._until_trial, FIRST)
+                self._patience = FIRST
+            if self._until_trial <= 0:
+                self._trial = self._neighbour()
+        else:
+            self._note(self._trial)
+            self._decide()
+            self._trial = None
+        self._pieces, self._seconds = 0, 0.0
+        self._set(self._trial or self._best)
+
+    def _decide(self):
+        if self._a_piece(self._trial) < CLEARLY * self._a_piece(self._best):
+            self._best, self._patience = self._trial, FIRST
+        else:
+            self._patience = min(2 * self._patience, LAST)
+            self._fewer = not self._fewer
+        self._until_trial = self._patience
+
+    def _neighbour(self):
+        fewer, more = max(1, self._best // 2), min(2 * self._best, self._limit)
+        first, second = (fewer, more) if self._fewer else (more, fewer)
+        return first if first != self._best else second
+
+    def _note(self, threads):
+        pieces, seconds = self._took.get(threads, (0, 0.0))
+        self._took[threads] = MEMORY * pieces + self._pieces, MEMORY * seconds + self._seconds
+
+    def _a_piece(self, threads):
+        pieces, seconds = self._took.get(threads, (0, 0.0))
+        return seconds / pieces if pieces else float("inf")
+
+
+def _no_lap():
+    """One thread is all there is."""
+
+
+@functools.lru_cache(256)
+def pace(*work):
+    """The Pace of this kind of work: work that takes as long may be given the same words."""
+    import numba
+
+    from .disk import clock
+
+    return Pace(numba.get_num_threads, numba.set_num_threads, clock)
+
+
+def one_thread(*work):
+    """A Pace where no kernel has threads to choose from."""
+    return contextlib.nullcontext(_no_lap)
