@@ -20,7 +20,7 @@ from .params import Params
 LOGVAR_HEAD_SCALE = 0.1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VAE:
     """A prior N(0, I), a decoder p(x|z) and an encoder q(z|x), both stacks of dense layers.
 
@@ -169,6 +169,22 @@ class VAE:
         z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)
         _, output = stack(z, self.params.decoder, ACTIVATIONS[self.activation])
         return output
+
+    def __repr__(self) -> str:
+        """Widths from x to z, the decoder's where they do not mirror them, and the choices."""
+        encoder = [layer.W.shape[0] for layer in self.params.encoder] + [self.latent_dim]
+        decoder = [layer.W.shape[0] for layer in self.params.decoder] + [self.data_dim]
+        widths = "-".join(map(str, encoder))
+        if decoder != encoder[::-1]:
+            widths += ", decoder " + "-".join(map(str, decoder))
+        return f"VAE({widths}, {self.activation}, {self.likelihood!r}, {self.dtype})"
+
+    def copy(self) -> VAE:
+        """A model of the same parameters, which training this one leaves alone.
+
+        To keep the best of a run: best = vae.copy() whenever the validation improves.
+        """
+        return self.astype(self.dtype)
 
     def astype(self, dtype: DTypeLike) -> VAE:
         """A copy of the model with parameters of dtype."""

@@ -202,6 +202,23 @@ def test_a_model_equals_itself_alone_and_can_be_a_key():
     assert {vae: "first", twin: "second"}[vae] == "first"
 
 
+def test_it_says_its_widths_and_choices():
+    assert repr(make()) == "VAE(8-6-5-3, tanh, Bernoulli(), float32)"
+    other = {"hidden": (), "decoder_hidden": (7,), "activation": "relu", "dtype": np.float64}
+    expected = "VAE(8-3, decoder 3-7-8, relu, HeteroscedasticGaussian(min_sigma=0.1), float64)"
+    assert repr(make(npvae.HeteroscedasticGaussian(0.1), **other)) == expected
+
+
+def test_the_best_model_of_a_run_can_be_kept():
+    vae = make()
+    best, x = vae.copy(), np.eye(8, dtype=np.float32)
+    before = best.encode(x)[0]
+    noise = np.ones((1, 8, 3), np.float32)
+    npvae.training.descend(vae, npvae.SGD(0.1), x, noise, npvae.ClosedForm())
+    np.testing.assert_array_equal(best.encode(x)[0], before)
+    assert not np.array_equal(vae.encode(x)[0], before)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept(dtype):
     vae = make(dtype=dtype)
@@ -217,7 +234,8 @@ def test_astype_copies(likelihood):
     wide = vae.astype(np.float64)
     same = vae.astype(np.float32)
     assert wide.dtype == np.float64
-    for copy in (wide, same):
+    assert vae.copy().dtype == np.float32
+    for copy in (wide, same, vae.copy()):
         for a, b in zip(vae.params.arrays().values(), copy.params.arrays().values(), strict=True):
             np.testing.assert_array_equal(a, b)
             assert not np.shares_memory(a, b)
