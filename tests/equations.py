@@ -26,6 +26,7 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",
     "init_learned",
     "output_width",
+    "follow",
     "check_support",
     "check_mean",
     "check_objective",

@@ -34,6 +34,15 @@ class Likelihood:
         """What the likelihood itself learns, by name, where it starts: nothing."""
         return {}
 
+    def follow(
+        self, x: np.ndarray, output: np.ndarray, share: float, **learned: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Of what is learned, by name, what a batch sets and no gradient moves: nothing.
+
+        share is the part of the rows seen so far, at most an epoch's, that are in this batch.
+        """
+        return {}
+
     def output_width(self, data_dim: int) -> int:
         """Numbers that the decoder emits for D numbers of data: D."""
         return data_dim
