@@ -149,7 +149,8 @@ class VAE:
 
         Where the likelihood speaks of grey levels, uint8 x is read as such, x / 255.
         Raises TypeError or ValueError if it is no finite (N, D) array in the support, or if
-        such a likelihood is given uint8 x with 1 its largest entry.
+        such a likelihood is given uint8 x, not all 0, whose largest entry is no more than half
+        of what is white.
         """
         rows, unit = self.check_rows(name, x, self.likelihood)
         return rows if rows.dtype == self.dtype else np.divide(rows, unit, dtype=self.dtype)

@@ -173,11 +173,35 @@ def test_a_gaussian_model_reads_uint8_as_it_stands(likelihood):
     assert make(likelihood).check_data("x", LEVELS % 2).max() == 1
 
 
-def test_uint8_of_zeros_and_ones_might_be_levels():
-    with pytest.raises(ValueError, match=r"x is uint8 and its largest entry is 1: .*float32\)"):
-        make().encode(LEVELS % 2)
+@pytest.mark.parametrize("largest", [1, 2, 16, 127])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS[:2])
+def test_uint8_that_might_be_white_or_dark_is_refused_on_every_path(likelihood, largest):
+    """Digits of 0 … 16 read as x / 255 would be black, without a word."""
+    vae, x = make(likelihood), (LEVELS % (largest + 1)).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    expected = (
+        rf"largest entry is {largest}: it spans \[0, {largest}\], and white would be 255. If "
+        rf"{largest} is white, divide by np.float32\({largest}\); .* by np.float32\(255\)"
+    )
+    choices = {"epochs": 1, "optimizer": npvae.Adam(), "rng": rng}
+    for path in (
+        lambda: vae.encode(x),
+        lambda: vae.reconstruct(x),
+        lambda: npvae.evaluate(vae, x, rng=rng),
+        lambda: npvae.log_likelihood(vae, x, samples=1, rng=rng),
+        lambda: npvae.diagnose(vae, x),
+        lambda: npvae.binarize(x, rng=rng),
+        lambda: npvae.train(vae, x, **choices),
+        lambda: npvae.train(vae, LEVELS, x_val=x, **choices),
+        lambda: npvae.train(make(LIKELIHOODS[3]), x, binarize=True, **choices),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            path()
+
+
+def test_black_images_and_half_bright_ones_are_read():
     assert np.all(make().check_data("x", 0 * LEVELS) == 0)
-    assert np.all(make().check_data("x", LEVELS % 3) <= np.float32(2 / 255))
+    assert np.all(make().check_data("x", LEVELS % 129) <= np.float32(128 / 255))
 
 
 def test_uint8_is_kept_and_not_copied():
@@ -269,7 +293,7 @@ NAN_ROW[1, 3] = np.nan
         (NAN_ROW, ValueError, r"x\[1, 3\] is nan; expected finite float32 numbers"),
         (np.full((2, 8), 1e300), ValueError, r"x\[0, 0\] is inf; expected finite float32"),
         (np.full((2, 8), 255), ValueError, r"x spans \[255, 255\].*divide 8-bit pixels by 255"),
-        (np.full((2, 8), -0.1), ValueError, r"expects values in \[0, 1\]"),
+        (np.full((2, 8), -0.1), ValueError, r"expects values in \[0, 1\] \(take a Gaussian"),
         (np.full((2, 8), "a"), TypeError, "x holds <U1 entries; expected real numbers"),
         (np.zeros((2, 8), complex), TypeError, "complex128 entries"),
         (None, TypeError, "object entries"),
@@ -278,6 +302,36 @@ NAN_ROW[1, 3] = np.nan
 def test_bad_data_is_refused(x, error, message):
     with pytest.raises(error, match=message):
         make().encode(x)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "way"),
+    [
+        (0, 255, r"\[0, 255\]; .* \(divide 8-bit pixels by 255\)"),
+        (0, 254, r"\[0, 254\]; .* \(divide 8-bit pixels by 255\)"),
+        (0, 16, r"\[0, 16\]; .* \(divide by 16\)"),
+        (0, 65535, r"\[0, 65535\]; .* \(divide by 65535\)"),
+        (-1, 1, r"\[-1, 1\]; .* \(rescale: \(x \+ 1\) / 2, or take a Gaussian likelihood\)"),
+        (0.5, 8.25, r"\[0.5, 8.25\]; .* \(rescale: \(x - 0.5\) / 7.75, or take a Gauss"),
+        (0, 1.0000002, r"\[0, 1.0000002\]; .*rounding; clip: np.clip\(x, 0, 1\)\)"),
+        (-1e-7, 1, r"\[-1e-07, 1\]; .*rounding; clip: np.clip\(x, 0, 1\)\)"),
+    ],
+)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS[:2])
+def test_a_range_is_told_with_the_way_into_0_to_1(likelihood, low, high, way):
+    x = np.full((2, 8), low, float)
+    x[1, 2] = high
+    with pytest.raises(ValueError, match=rf"x spans {way}"):
+        make(likelihood).encode(x)
+
+
+@pytest.mark.parametrize("largest", [16, 9, 3])
+def test_levels_are_told_by_what_to_divide(largest):
+    x = np.arange(32).reshape(4, 8) % (largest + 1)
+    vae = make(npvae.Categorical(17))
+    with pytest.raises(ValueError, match=rf"\[0, {largest}\]; .* \(divide levels 0 … 16 by 16\)"):
+        vae.encode(x)
+    vae.encode(x / 16)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ class Bernoulli(Likelihood):
         """The number in x that stands for 1: 255 in uint8, which holds grey levels, else 1.
 
         Raises ValueError unless every entry then lies in [0, 1], and if the largest of uint8 x
-        is 1: binary, or levels almost black?
+        is above 0 and at most 127: white, or dark?
         """
         return check_unit_interval(name, x)
 
@@ -90,7 +90,7 @@ def binarize(x: ArrayLike, *, rng: np.random.Generator) -> np.ndarray:
     -> binary (…), of x's dtype if that is float32 or float64, else float32
     log p is linear in x, so E[log_prob(binary, logits)] = log_prob(x, logits). [likelihoods.17]
     Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1], is empty, or is
-    uint8 with 1 its largest entry.
+    uint8 with a largest entry of 1 … 127.
     """
     check_rng(rng)
     x = np.asarray(x)

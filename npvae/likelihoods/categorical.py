@@ -95,12 +95,13 @@ class Categorical(Likelihood):
         """The number in x that stands for 1: levels − 1 in uint8, which holds levels, else 1.
 
         Raises ValueError unless every entry is then a level, floats to a thousandth of a step
-        or to rounding, and if the largest of uint8 x is 1: binary, or levels almost black?
+        or to rounding, and if the largest of uint8 x is above 0 and at most half of levels − 1:
+        white, or dark?
         """
         if x.dtype == np.uint8:
-            check_grey_levels(name, x, self.levels - 1)
+            check_grey_levels(name, x, self.levels - 1, "take Categorical({high} + 1)")
             return self.levels - 1
-        check_unit_interval(name, x)
+        check_unit_interval(name, x, self.levels - 1)
         k = x * (self.levels - 1)
         off = np.abs(k - np.rint(k))
         if off.max() > max(1e-3, self.levels * np.finfo(x.dtype).eps):
@@ -113,7 +114,7 @@ class Categorical(Likelihood):
 
     def check_mean(self, name: str, x_mean: np.ndarray) -> None:
         """Raise ValueError unless x_mean lies in [0, 1]; it need not be a level."""
-        check_unit_interval(name, x_mean)
+        check_unit_interval(name, x_mean, self.levels - 1)
 
     def floor(self, x: np.ndarray) -> float:
         """max_p (1/N) Σ_n log p(x_n) = −Σ_d entropy of column d's histogram.  [likelihoods.33]
