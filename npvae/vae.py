@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 
@@ -18,6 +18,7 @@ from .likelihoods import LIKELIHOODS, Likelihood
 from .params import Params
 
 LOGVAR_HEAD_SCALE = 0.1
+ENCODED_ROWS = 1000  # at once
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,10 +109,14 @@ class VAE:
         x (N, D) -> mu, logvar (N, Z)
         Raises TypeError or ValueError if x is no finite (N, D) array in the support.
         """
-        x = self.check_data("x", x)
-        _, heads = stack(x, self.params.encoder, ACTIVATIONS[self.activation])
-        mu, logvar = np.split(heads, 2, axis=-1)
-        return mu.copy(), logvar.copy()
+        x, unit = self.check_rows("x", x, self.likelihood)
+        mu, logvar = (np.empty((len(x), self.latent_dim), self.dtype) for _ in range(2))
+        start = 0
+        for batch in self.batches(x, unit, ENCODED_ROWS):
+            rows = slice(start, start := start + len(batch))
+            _, heads = stack(batch, self.params.encoder, ACTIVATIONS[self.activation])
+            mu[rows], logvar[rows] = np.split(heads, 2, axis=-1)
+        return mu, logvar
 
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z].
@@ -153,7 +158,7 @@ class VAE:
         of what is white.
         """
         rows, unit = self.check_rows(name, x, self.likelihood)
-        return rows if rows.dtype == self.dtype else np.divide(rows, unit, dtype=self.dtype)
+        return next(self.batches(rows, unit, len(rows)))
 
     def check_rows(self, name: str, x: ArrayLike, likelihood: Likelihood) -> tuple[np.ndarray, int]:
         """x as it is kept, and the number in it that stands for 1 to the likelihood.
@@ -161,10 +166,20 @@ class VAE:
         x (N, D) -> rows (N, D), C-contiguous, uint8 if x is and else of the model's dtype; unit
         Raises as `check_data` does.
         """
-        x = np.asanyarray(x)  # a masked array stays one, to be refused
-        dtype = x.dtype if x.dtype == np.uint8 else self.dtype
-        rows = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=dtype)
+        letters, kept = "(N, D)", (np.uint8,)
+        rows = matrix(name, x, columns=self.data_dim, letters=letters, dtype=self.dtype, keep=kept)
         return rows, likelihood.check_support(name, rows)
+
+    def batches(self, rows: np.ndarray, unit: int, size: int) -> Iterator[np.ndarray]:
+        """Yield rows / unit, `size` rows at a time, in the model's dtype.
+
+        rows (N, D), unit as check_rows returned them -> (B, D), …; what has that dtype is a view
+        """
+        for start in range(0, len(rows), size):
+            batch = rows[start : start + size]
+            if batch.dtype != self.dtype:
+                batch = np.divide(batch, unit, dtype=self.dtype)
+            yield batch
 
     def _decoder_output(self, z):
         z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)

@@ -36,8 +36,8 @@ def check_grey_levels(name: str, x: np.ndarray, unit: int, if_white: str = DIVID
     if 0 < high <= unit / 2:
         raise ValueError(
             f"{name} is uint8 and its largest entry is {high}: it spans [{x.min()}, {high}], and "
-            f"white would be {unit}. If {high} is white, {if_white.format(high=high)}; if these are levels of "
-            f"{unit} and only dark, divide by np.float32({unit})"
+            f"white would be {unit}. If {high} is white, {if_white.format(high=high)}; if these "
+            f"are levels of {unit} and only dark, divide by np.float32({unit})"
         )
 
 

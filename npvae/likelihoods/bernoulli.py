@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from scipy.special import entr, logit
 
 from .. import kernels
-from .._checks import check_rng
+from .._checks import check_rng, real_numbers
 from ._support import check_unit_interval
 from .base import Likelihood
 
@@ -89,11 +89,11 @@ def binarize(x: ArrayLike, *, rng: np.random.Generator) -> np.ndarray:
     x (…) in [0, 1], or uint8 grey levels in [0, 255], read as x / 255
     -> binary (…), of x's dtype if that is float32 or float64, else float32
     log p is linear in x, so E[log_prob(binary, logits)] = log_prob(x, logits). [likelihoods.17]
-    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1], is empty, or is
-    uint8 with a largest entry of 1 … 127.
+    Raises TypeError if rng is not a Generator or x holds no numbers, ValueError if x leaves
+    [0, 1], is empty, or is uint8 with a largest entry of 1 … 127.
     """
     check_rng(rng)
-    x = np.asarray(x)
+    x = real_numbers("x", x)[0]
     if x.dtype not in (np.uint8, np.float32, np.float64):
         x = x.astype(np.float32)
     if x.size == 0:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
-from .._checks import check_positive_int, check_rng
+from .._checks import check_positive_int, check_rng, pieces
 from ._support import check_grey_levels, check_unit_interval
 from .base import Likelihood, invert_mean
 
@@ -102,14 +102,8 @@ class Categorical(Likelihood):
             check_grey_levels(name, x, self.levels - 1, "take Categorical({high} + 1)")
             return self.levels - 1
         check_unit_interval(name, x, self.levels - 1)
-        k = x * (self.levels - 1)
-        off = np.abs(k - np.rint(k))
-        if off.max() > max(1e-3, self.levels * np.finfo(x.dtype).eps):
-            entry = x.flat[off.argmax()]
-            raise ValueError(
-                f"{name} holds {entry:.6g}; a Categorical likelihood with {self.levels} levels "
-                f"expects k/{self.levels - 1} with an integer k"
-            )
+        for _, rows in pieces(x):
+            self._check_levels(name, rows)
         return 1
 
     def check_mean(self, name: str, x_mean: np.ndarray) -> None:
@@ -123,6 +117,16 @@ class Categorical(Likelihood):
         """
         histograms = (np.bincount(self._level(column)) / len(x) for column in x.T)
         return -float(sum(np.sum(entr(frequency)) for frequency in histograms))
+
+    def _check_levels(self, name, x):
+        k = x * (self.levels - 1)
+        off = np.abs(k - np.rint(k))
+        if off.max() > max(1e-3, self.levels * np.finfo(x.dtype).eps):
+            entry = x.flat[off.argmax()]
+            raise ValueError(
+                f"{name} holds {entry:.6g}; a Categorical likelihood with {self.levels} levels "
+                f"expects k/{self.levels - 1} with an integer k"
+            )
 
     def _values(self, dtype):
         """x of each level, (levels,)."""

@@ -77,18 +77,18 @@ class LearnedGaussian(Likelihood):
         return _logvar(_mean_square(x, mean), mean.dtype)
 
     def follow(
-        self, x: np.ndarray, mean: np.ndarray, share: float, *, logvar: np.ndarray
+        self, x: np.ndarray, output: np.ndarray, share: float, **learned: np.ndarray
     ) -> dict[str, np.ndarray]:
         """σ² ← (1 − share) σ² + share · the mean of (x_d − mean_d)², if optimal.  [likelihoods.36]
 
-        x (B, D), mean (L, B, D), logvar (1,) -> {"logvar": (1,)}, or {} if not optimal
+        x (B, D), mean the output (L, B, D), logvar (1,) -> {"logvar": (1,)}; {} if not optimal
         A running mean: the width belongs to about as many rows as 1/share batches hold, and one
         small batch that is reconstructed by luck cannot set it. Added up in float64.
         """
         if not self.optimal:
             return {}
-        before = math.exp(float(logvar[0]))
-        variance = (1 - share) * before + share * _mean_square(x, mean)
+        logvar = learned["logvar"]
+        variance = (1 - share) * math.exp(float(logvar[0])) + share * _mean_square(x, output)
         return {"logvar": _logvar(variance, logvar.dtype)}
 
     def mean(self, mean: np.ndarray) -> np.ndarray:
