@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import storage
-from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix
+from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix, real_numbers
 from .activations import ACTIVATIONS
 from .dense import init_layers, stack
 from .likelihoods import LIKELIHOODS, Likelihood
+from .likelihoods._protocol import check_is_likelihood
 from .params import Params
 
 LOGVAR_HEAD_SCALE = 0.1
@@ -53,6 +54,7 @@ class VAE:
         hidden              widths of the encoder's hidden layers; () for a linear encoder
         decoder_hidden      the decoder's; None mirrors the encoder's
         latent_dim          Z
+        likelihood          such as npvae.Bernoulli(), or an instance of a Likelihood of your own
         activation          one of npvae.ACTIVATIONS
         weight_init         "glorot", "he", or the std of N(0, std²)
         x_mean              (D,), the training mean: the output bias starts there. With it a
@@ -81,7 +83,7 @@ class VAE:
         widths = (latent_dim, *decoder_hidden, likelihood.output_width(data_dim))
         decoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
         if x_mean is not None:
-            row = np.reshape(x_mean, (1, -1))
+            row = real_numbers("x_mean", x_mean)[0].reshape(1, -1)
             row = matrix("x_mean", row, columns=data_dim, letters="(1, D)", dtype=dtype)
             likelihood.check_mean("x_mean", row)
             decoder[-1].b[:] = likelihood.output_bias(row[0])
@@ -255,10 +257,7 @@ def _check_widths(name, widths):
 def _check_choices(data_dim, latent_dim, likelihood, activation):
     check_positive_int("data_dim", data_dim)
     check_positive_int("latent_dim", latent_dim)
-    # A subclass is refused too: `save` writes a name that `load` would not know.
-    if type(likelihood) not in LIKELIHOODS.values():
-        names = ", ".join(LIKELIHOODS)
-        raise TypeError(f"likelihood is {likelihood!r}; expected an instance of one of {names}")
+    check_is_likelihood(likelihood)
     check_choice("activation", activation, ACTIVATIONS)
 
 

@@ -27,6 +27,7 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "init_learned",
     "output_width",
     "follow",
+    "support",
     "check_support",
     "check_mean",
     "check_objective",

@@ -267,8 +267,17 @@ def test_astype_copies(likelihood):
             assert not np.shares_memory(a, b)
 
 
-class Dithered(npvae.Bernoulli):
-    """A subclass, which `load` could not find by name."""
+class Half(npvae.Likelihood):
+    """Begun, and no more."""
+
+    log_prob = log_prob_backward = lambda *args: None
+
+
+class Learns(npvae.Bernoulli):
+    """And does not say how."""
+
+    def init_learned(self, dtype):
+        return {"scale": np.ones(1, dtype)}
 
 
 def test_weight_init_is_the_std_of_the_weights_up_to_the_largest_that_fits():
@@ -515,7 +524,13 @@ def test_bad_codes_are_refused(z, message):
         ({"dtype": np.float16}, ValueError, "dtype is float16; expected float32 or float64"),
         ({"dtype": "text"}, TypeError, "text"),
         ({"likelihood": npvae.Bernoulli}, TypeError, "likelihood is <class .*an instance of"),
-        ({"likelihood": Dithered()}, TypeError, "likelihood is Dithered.*an instance of one of"),
+        (
+            {"likelihood": Half()},
+            TypeError,
+            r"Half\(\), a npvae.Likelihood that lacks mean, draw, ",
+        ),
+        ({"likelihood": npvae.Likelihood()}, TypeError, "lacks log_prob, log_prob_backward, mean"),
+        ({"likelihood": Learns()}, TypeError, "lacks log_prob_backward_learned"),
         ({"likelihood": "bernoulli"}, TypeError, "likelihood is 'bernoulli'"),
         ({"x_mean": np.zeros(7)}, ValueError, "with D = 8"),
         ({"x_mean": np.full(8, 2.0)}, ValueError, r"x_mean spans \[2, 2\]"),

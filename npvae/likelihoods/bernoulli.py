@@ -1,6 +1,7 @@
 """Bernoulli: a pixel is 0 or 1; and grey pixels, binarised."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -19,6 +20,8 @@ class Bernoulli(Likelihood):
     Targets strictly inside [0, 1] are accepted: the value is then a cross-entropy, the mean
     of log p over images binarised at random, and never above −entropy(x).
     """
+
+    support: ClassVar = np.array([0.0, 1.0])
 
     def log_prob(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [x_d a_d − softplus(a_d)], a the logits, in nats.   [likelihoods.1]

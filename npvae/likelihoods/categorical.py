@@ -28,6 +28,11 @@ class Categorical(Likelihood):
             raise ValueError(f"levels is {self.levels}; expected an integer in 2 … 65536")
         object.__setattr__(self, "levels", int(self.levels))  # JSON knows no np.int64
 
+    @property
+    def support(self) -> np.ndarray:  # type: ignore[override]
+        """Every x that a level is, (levels,)."""
+        return self._values(np.float64)
+
     def log_prob(self, x: np.ndarray, output: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [a_dk − log Σ_j e^a_dj],  k = (levels − 1) x_d. [likelihoods.27]
 
