@@ -33,6 +33,9 @@ class VAE:
     likelihood: Likelihood
     activation: str
 
+    def __post_init__(self):
+        check_is_likelihood(self.likelihood)
+
     @classmethod
     def init(
         cls,

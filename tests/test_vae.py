@@ -541,6 +541,11 @@ def test_bad_choices_are_refused(choices, error, message):
         make(**choices)
 
 
+def test_a_model_of_given_parameters_needs_a_likelihood_too():
+    with pytest.raises(TypeError, match=r"likelihood is <object .*an instance of a npvae.Lik"):
+        npvae.VAE(make().params, object(), "tanh")
+
+
 @pytest.mark.parametrize("data_dim", [0, -3, 7.5, None])
 def test_bad_data_dim_is_refused(data_dim):
     with pytest.raises((TypeError, ValueError), match="data_dim is"):
