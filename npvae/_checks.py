@@ -147,12 +147,10 @@ def _check_finite(name, array, labels):
 
 def _way_to_rows(shape, columns):
     """What to do about a shape that is none of (N, columns)."""
+    if len(shape) == 1 and columns == 1:
+        return "; a single column is reshape(-1, 1)"
     if len(shape) == 1:
-        return (
-            "; a single row is x[None], or reshape(1, -1)"
-            if columns > 1
-            else ("; a single column is reshape(-1, 1)")
-        )
+        return "; a single row is x[None], or reshape(1, -1)"
     if len(shape) > 2 and math.prod(shape[1:]) == columns:
         return f"; reshape({shape[0]}, {columns})"
     return ""

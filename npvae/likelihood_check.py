@@ -218,7 +218,7 @@ def _check_draws(drawn, mean, variance):
 
 
 def _check_floor(likelihood, x, output, learned):
-    """No one output may give x more than floor(x), where nothing is learned beside it."""
+    """No one output for all rows may give x more than floor(x) says is possible."""
     floor = likelihood.floor(x)
     outputs = np.tile(output, (1, len(x), 1))
     reached = float(likelihood.log_prob(x, outputs, **learned).mean())

@@ -171,8 +171,8 @@ class VAE:
         x (N, D) -> rows (N, D), C-contiguous, uint8 if x is and else of the model's dtype; unit
         Raises as `check_data` does.
         """
-        letters, kept = "(N, D)", (np.uint8,)
-        rows = matrix(name, x, columns=self.data_dim, letters=letters, dtype=self.dtype, keep=kept)
+        form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
+        rows = matrix(name, x, **form, keep=(np.uint8,))
         return rows, likelihood.check_support(name, rows)
 
     def batches(self, rows: np.ndarray, unit: int, size: int) -> Iterator[np.ndarray]:
