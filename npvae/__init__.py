@@ -3,7 +3,7 @@
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
 reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
 kl, likelihoods, ratio, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
-gradient_check, importance, exact.
+gradient_check, likelihood_check, importance, exact.
 
 Letters:  B batch, N data set, D data, H hidden, Z latent, L samples of z a row
           (K in an importance-weighted bound)
@@ -31,6 +31,7 @@ from .epoch import Epoch, NonFiniteError
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
 from .importance import LogLikelihood, log_likelihood
+from .likelihood_check import LikelihoodCheck, LikelihoodError, check_likelihood
 from .likelihoods import (
     Bernoulli,
     Categorical,
@@ -38,6 +39,7 @@ from .likelihoods import (
     Gaussian,
     HeteroscedasticGaussian,
     LearnedGaussian,
+    Likelihood,
     binarize,
     bits_per_dim,
 )
@@ -74,6 +76,9 @@ __all__ = [
     "HeteroscedasticGaussian",
     "ImportanceWeighted",
     "LearnedGaussian",
+    "Likelihood",
+    "LikelihoodCheck",
+    "LikelihoodError",
     "LogLikelihood",
     "NonFiniteError",
     "Params",
@@ -84,6 +89,7 @@ __all__ = [
     "binarize",
     "bits_per_dim",
     "check_gradient",
+    "check_likelihood",
     "check_model_gradient",
     "datasets",
     "diagnose",

@@ -85,13 +85,12 @@ def evaluate(
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
     samples or batch_size no integer >= 1, rng no Generator.
     """
-    x = vae.check_data("x", x)
+    x, unit = vae.check_rows("x", x, vae.likelihood)
     check_positive_int("samples", samples)
     check_positive_int("batch_size", batch_size)
     check_rng(rng)
     rows = []
-    for start in range(0, len(x), batch_size):
-        batch = x[start : start + batch_size]
+    for batch in vae.batches(x, unit, batch_size):
         noise = rng.standard_normal((samples, len(batch), vae.latent_dim), vae.dtype)
         rows.append(per_row(elbo(vae, batch, noise)))
     return summarize(*map(np.concatenate, zip(*rows, strict=True)))

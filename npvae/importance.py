@@ -69,7 +69,7 @@ def log_likelihood(
     """
     from tqdm import tqdm  # here, so that import npvae need not read it
 
-    x = vae.check_data("x", x)
+    x, unit = vae.check_rows("x", x, vae.likelihood)
     check_positive_int("samples", samples)
     check_rng(rng)
     if not isinstance(progress, bool):
@@ -77,8 +77,8 @@ def log_likelihood(
     at_once = min(DRAWS, 1 + NUMBERS // (IMAGES * vae.likelihood.output_width(vae.data_dim)))
     rows = []
     with tqdm(total=len(x), unit=" rows", disable=not progress) as bar:
-        for start in range(0, len(x), IMAGES):
-            batch = x[start : start + IMAGES]
+        for i, batch in enumerate(vae.batches(x, unit, IMAGES)):
+            start = i * IMAGES
             sums = no_weights(len(batch))
             for first in range(0, samples, at_once):
                 draws = min(at_once, samples - first)

@@ -4,6 +4,9 @@ w is a parameter, dw the loss's gradient in it, and g = dw + weight_decay·w wha
 of: weight_decay is a Gaussian prior on the weight matrices, and an optimum with it is a maximum
 a posteriori one. (The decoupled decay of AdamW is none.) Squares, roots and quotients are
 coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
+
+A setting may be changed between steps, as a schedule of the learning rate does. It is checked
+wherever it is set, in the constructor or later, and a bad one leaves the optimizer as it was.
 """
 
 import operator
@@ -19,6 +22,14 @@ from ._checks import check_number
 # turns the sign of W at every step and overflows.
 SMALLEST_EPSILON = 1e-30
 LARGEST_DECAY = 1e6
+LIMITS = {
+    "learning_rate": {"low": 0},
+    "momentum": {"low": 0, "low_allowed": True, "high": 1},
+    "beta1": {"low": 0, "low_allowed": True, "high": 1},
+    "beta2": {"low": 0, "low_allowed": True, "high": 1},
+    "epsilon": {"low": SMALLEST_EPSILON, "low_allowed": True},
+    "weight_decay": {"low": 0, "low_allowed": True, "high": LARGEST_DECAY},
+}
 
 
 @runtime_checkable
@@ -36,6 +47,13 @@ class Optimizer(Protocol):
         """
 
 
+def _set_within_limits(optimizer, name, value):
+    """Set an attribute; a setting, at any time, only to what its limits allow."""
+    if name in LIMITS:
+        check_number(name, value, **LIMITS[name])
+    object.__setattr__(optimizer, name, value)
+
+
 class SGD:
     """Stochastic gradient descent with momentum; without it, the short step of [optimizers.1].
 
@@ -44,12 +62,11 @@ class SGD:
     is −learning_rate times this one.
     """
 
+    __setattr__ = _set_within_limits
+
     def __init__(
         self, learning_rate: float, *, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
-        check_number("learning_rate", learning_rate, low=0)
-        check_number("momentum", momentum, low=0, low_allowed=True, high=1)
-        check_number("weight_decay", weight_decay, low=0, low_allowed=True, high=LARGEST_DECAY)
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
@@ -73,12 +90,11 @@ class Adagrad:
     Duchi, Hazan & Singer 2011, figure 1; the optimizer of Kingma & Welling 2013, section 5.
     """
 
+    __setattr__ = _set_within_limits
+
     def __init__(
         self, learning_rate: float = 0.01, *, epsilon: float = 1e-8, weight_decay: float = 0.0
     ) -> None:
-        check_number("learning_rate", learning_rate, low=0)
-        check_number("epsilon", epsilon, low=SMALLEST_EPSILON, low_allowed=True)
-        check_number("weight_decay", weight_decay, low=0, low_allowed=True, high=LARGEST_DECAY)
         self.learning_rate = learning_rate
         self.epsilon = epsilon
         self.weight_decay = weight_decay
@@ -98,6 +114,8 @@ class Adam:
     epsilon >= 1e-30, 0 <= weight_decay < 1e6. Kingma & Ba 2014, algorithm 1.
     """
 
+    __setattr__ = _set_within_limits
+
     def __init__(
         self,
         learning_rate: float = 1e-3,
@@ -107,11 +125,6 @@ class Adam:
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
     ) -> None:
-        check_number("learning_rate", learning_rate, low=0)
-        check_number("beta1", beta1, low=0, low_allowed=True, high=1)
-        check_number("beta2", beta2, low=0, low_allowed=True, high=1)
-        check_number("epsilon", epsilon, low=SMALLEST_EPSILON, low_allowed=True)
-        check_number("weight_decay", weight_decay, low=0, low_allowed=True, high=LARGEST_DECAY)
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.beta2 = beta2

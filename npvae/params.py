@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
@@ -41,10 +42,10 @@ class Params:
         others = [b for _, b in (*encoder, *decoder)]
         others += [array.reshape(-1) for array in likelihood.values()]
         rows = np.concatenate(weights, axis=1), np.concatenate(others)
-        self._cut(rows, encoder, decoder, likelihood)
+        self._cut(rows, _shapes(encoder), _shapes(decoder), _shapes_by_name(likelihood))
 
     def _cut(self, rows, encoder, decoder, likelihood):
-        """Parts of the rows, of the shapes that the other arrays have."""
+        """Parts of the rows, of these shapes."""
         layers = *encoder, *decoder
         weights = _parts(rows[0][0], [layer.W for layer in layers])
         others = _parts(rows[1], [*[layer.b for layer in layers], *likelihood.values()])
@@ -55,9 +56,10 @@ class Params:
         self.rows = rows
 
     def _of_rows(self, change):
-        other = Params.__new__(Params)
-        other._cut(tuple(map(change, self.rows)), *self)
-        return other
+        return _from_rows(tuple(map(change, self.rows)), *self._all_shapes())
+
+    def _all_shapes(self):
+        return _shapes(self.encoder), _shapes(self.decoder), _shapes_by_name(self.likelihood)
 
     def __iter__(self):  # encoder, decoder, likelihood = params
         return iter((self.encoder, self.decoder, self.likelihood))
@@ -70,8 +72,10 @@ class Params:
         """A copy, of this dtype."""
         return self._of_rows(lambda row: row.astype(dtype))
 
-    def __reduce__(self):  # a copy's layers are parts of its own rows
-        return Params, (self.encoder, self.decoder, dict(self.likelihood))
+    def __reduce__(self):
+        # The rows themselves, of which a copy's layers are parts again: an optimizer that is
+        # copied or pickled along with them finds its two arrays there.
+        return _from_rows, (self.rows, *self._all_shapes())
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by name, such as "encoder/0/W", in a fixed order."""
@@ -85,10 +89,25 @@ class Params:
         return arrays | {f"likelihood/{name}": array for name, array in self.likelihood.items()}
 
 
-def _parts(row, arrays):
+def _from_rows(rows, encoder, decoder, likelihood):
+    """Params whose rows these are, cut into arrays of these shapes."""
+    params = Params.__new__(Params)
+    params._cut(rows, encoder, decoder, likelihood)
+    return params
+
+
+def _shapes(layers):
+    return tuple(Layer(W.shape, b.shape) for W, b in layers)
+
+
+def _shapes_by_name(arrays):
+    return {name: array.shape for name, array in arrays.items()}
+
+
+def _parts(row, shapes):
     """The row's numbers in arrays of these shapes, one after another."""
     start = 0
-    for a in arrays:
-        stop = start + a.size
-        yield row[start:stop].reshape(a.shape)
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        yield row[start:stop].reshape(shape)
         start = stop

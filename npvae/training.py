@@ -152,8 +152,10 @@ def _visit_all_rows(run, objective, epoch):
             batch = kernels.gather(run.x, rows, run.unit, vae.dtype)
         shape = objective.samples, len(rows), vae.latent_dim
         noise = run.noise_rng.standard_normal(shape, vae.dtype)
+        # The likelihood's own start counts as one row.
+        share = len(rows) / min(1 + (epoch - 1) * N + done + len(rows), N)
         try:
-            trace = descend(vae, run.optimizer, batch, noise, objective, grads)
+            trace = descend(vae, run.optimizer, batch, noise, objective, grads, share)
         except _NonFinite as error:
             raise NonFiniteError(str(error), epoch, step) from None
         for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
@@ -174,10 +176,11 @@ def minibatches(n, batch_size, *, rng):
         yield order[start : start + batch_size]
 
 
-def descend(vae, optimizer, x, noise, objective, grads=None):
+def descend(vae, optimizer, x, noise, objective, grads=None, share=1.0):
     """One step down loss = −(1/B) Σ_b bound_b.                  [training.2]
 
-    x (B, D), noise (L, B, Z) -> the Trace before the step; grads are Params to be overwritten
+    x (B, D), noise (L, B, Z) -> the Trace before the step; grads are Params to be overwritten;
+    share of the data is what the likelihood's `follow` takes the batch for
     The mean over the batch is taken here and nowhere else.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
@@ -185,10 +188,11 @@ def descend(vae, optimizer, x, noise, objective, grads=None):
         _require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
         dbound = np.full(len(x), -1 / len(x), vae.dtype)
         grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
+        learned = vae.params.likelihood
+        followed = vae.likelihood.follow(x, trace.decoder_output, share, **learned)
         _update(optimizer, vae.params, grads)
-    if getattr(vae.likelihood, "optimal", False):
-        logvar = vae.likelihood.optimal_logvar(x, trace.decoder_output)
-        vae.params.likelihood["logvar"][:] = logvar
+    for name, value in followed.items():
+        learned[name][...] = value
     return trace
 
 

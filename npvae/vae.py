@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 
@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from . import storage
-from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix
+from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix, real_numbers
 from .activations import ACTIVATIONS
 from .dense import init_layers, stack
 from .likelihoods import LIKELIHOODS, Likelihood
+from .likelihoods._protocol import check_is_likelihood
 from .params import Params
 
 LOGVAR_HEAD_SCALE = 0.1
+ENCODED_ROWS = 1000  # at once
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VAE:
     """A prior N(0, I), a decoder p(x|z) and an encoder q(z|x), both stacks of dense layers.
 
@@ -30,6 +32,9 @@ class VAE:
     params: Params
     likelihood: Likelihood
     activation: str
+
+    def __post_init__(self):
+        check_is_likelihood(self.likelihood)
 
     @classmethod
     def init(
@@ -52,6 +57,7 @@ class VAE:
         hidden              widths of the encoder's hidden layers; () for a linear encoder
         decoder_hidden      the decoder's; None mirrors the encoder's
         latent_dim          Z
+        likelihood          such as npvae.Bernoulli(), or an instance of a Likelihood of your own
         activation          one of npvae.ACTIVATIONS
         weight_init         "glorot", "he", or the std of N(0, std²)
         x_mean              (D,), the training mean: the output bias starts there. With it a
@@ -80,7 +86,7 @@ class VAE:
         widths = (latent_dim, *decoder_hidden, likelihood.output_width(data_dim))
         decoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
         if x_mean is not None:
-            row = np.reshape(x_mean, (1, -1))
+            row = real_numbers("x_mean", x_mean)[0].reshape(1, -1)
             row = matrix("x_mean", row, columns=data_dim, letters="(1, D)", dtype=dtype)
             likelihood.check_mean("x_mean", row)
             decoder[-1].b[:] = likelihood.output_bias(row[0])
@@ -108,10 +114,14 @@ class VAE:
         x (N, D) -> mu, logvar (N, Z)
         Raises TypeError or ValueError if x is no finite (N, D) array in the support.
         """
-        x = self.check_data("x", x)
-        _, heads = stack(x, self.params.encoder, ACTIVATIONS[self.activation])
-        mu, logvar = np.split(heads, 2, axis=-1)
-        return mu.copy(), logvar.copy()
+        x, unit = self.check_rows("x", x, self.likelihood)
+        mu, logvar = (np.empty((len(x), self.latent_dim), self.dtype) for _ in range(2))
+        start = 0
+        for batch in self.batches(x, unit, ENCODED_ROWS):
+            rows = slice(start, start := start + len(batch))
+            _, heads = stack(batch, self.params.encoder, ACTIVATIONS[self.activation])
+            mu[rows], logvar[rows] = np.split(heads, 2, axis=-1)
+        return mu, logvar
 
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z].
@@ -149,10 +159,11 @@ class VAE:
 
         Where the likelihood speaks of grey levels, uint8 x is read as such, x / 255.
         Raises TypeError or ValueError if it is no finite (N, D) array in the support, or if
-        such a likelihood is given uint8 x with 1 its largest entry.
+        such a likelihood is given uint8 x, not all 0, whose largest entry is no more than half
+        of what is white.
         """
         rows, unit = self.check_rows(name, x, self.likelihood)
-        return rows if rows.dtype == self.dtype else np.divide(rows, unit, dtype=self.dtype)
+        return next(self.batches(rows, unit, len(rows)))
 
     def check_rows(self, name: str, x: ArrayLike, likelihood: Likelihood) -> tuple[np.ndarray, int]:
         """x as it is kept, and the number in it that stands for 1 to the likelihood.
@@ -160,15 +171,41 @@ class VAE:
         x (N, D) -> rows (N, D), C-contiguous, uint8 if x is and else of the model's dtype; unit
         Raises as `check_data` does.
         """
-        x = np.asanyarray(x)  # a masked array stays one, to be refused
-        dtype = x.dtype if x.dtype == np.uint8 else self.dtype
-        rows = matrix(name, x, columns=self.data_dim, letters="(N, D)", dtype=dtype)
+        form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
+        rows = matrix(name, x, **form, keep=(np.uint8,))
         return rows, likelihood.check_support(name, rows)
+
+    def batches(self, rows: np.ndarray, unit: int, size: int) -> Iterator[np.ndarray]:
+        """Yield rows / unit, `size` rows at a time, in the model's dtype.
+
+        rows (N, D), unit as check_rows returned them -> (B, D), …; what has that dtype is a view
+        """
+        for start in range(0, len(rows), size):
+            batch = rows[start : start + size]
+            if batch.dtype != self.dtype:
+                batch = np.divide(batch, unit, dtype=self.dtype)
+            yield batch
 
     def _decoder_output(self, z):
         z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)
         _, output = stack(z, self.params.decoder, ACTIVATIONS[self.activation])
         return output
+
+    def __repr__(self) -> str:
+        """Widths from x to z, the decoder's where they do not mirror them, and the choices."""
+        encoder = [layer.W.shape[0] for layer in self.params.encoder] + [self.latent_dim]
+        decoder = [layer.W.shape[0] for layer in self.params.decoder] + [self.data_dim]
+        widths = "-".join(map(str, encoder))
+        if decoder != encoder[::-1]:
+            widths += ", decoder " + "-".join(map(str, decoder))
+        return f"VAE({widths}, {self.activation}, {self.likelihood!r}, {self.dtype})"
+
+    def copy(self) -> VAE:
+        """A model of the same parameters, which training this one leaves alone.
+
+        To keep the best of a run: best = vae.copy() whenever the validation improves.
+        """
+        return self.astype(self.dtype)
 
     def astype(self, dtype: DTypeLike) -> VAE:
         """A copy of the model with parameters of dtype."""
@@ -223,10 +260,7 @@ def _check_widths(name, widths):
 def _check_choices(data_dim, latent_dim, likelihood, activation):
     check_positive_int("data_dim", data_dim)
     check_positive_int("latent_dim", latent_dim)
-    # A subclass is refused too: `save` writes a name that `load` would not know.
-    if type(likelihood) not in LIKELIHOODS.values():
-        names = ", ".join(LIKELIHOODS)
-        raise TypeError(f"likelihood is {likelihood!r}; expected an instance of one of {names}")
+    check_is_likelihood(likelihood)
     check_choice("activation", activation, ACTIVATIONS)
 
 

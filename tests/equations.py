@@ -26,6 +26,8 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",
     "init_learned",
     "output_width",
+    "follow",
+    "support",
     "check_support",
     "check_mean",
     "check_objective",

@@ -846,7 +846,7 @@ def test_a_bounded_likelihood_says_what_it_expects_of_x(likelihood, low, high):
     for check in (likelihood.check_support, likelihood.check_mean):
         with pytest.raises(ValueError, match=r"x spans \[.*\]; .* expects values in \[0, 1\]"):
             check("x", x)
-    with pytest.raises(ValueError, match=r"divide 8-bit pixels by 255"):
+    with pytest.raises(ValueError, match=r"x spans \[.*\]; .* expects values in \[0, 1\]"):
         binarize(x, rng=np.random.default_rng(0))
 
 
@@ -865,8 +865,14 @@ def test_every_support_holds_what_it_should():
 )
 def test_grey_levels_have_a_unit(likelihood, unit):
     assert likelihood.check_support("x", np.array([[0, unit]], np.uint8)) == unit
-    with pytest.raises(ValueError, match="x is uint8 and its largest entry is 1: zeros and ones"):
-        likelihood.check_support("x", np.array([[0, 1]], np.uint8))
+    for dark in (1, unit // 2):
+        expected = f"x is uint8 and its largest entry is {dark}: it spans .* would be {unit}"
+        with pytest.raises(ValueError, match=expected):
+            likelihood.check_support("x", np.array([[0, dark]], np.uint8))
+    bright = np.array([[0, unit // 2 + 1]], np.uint8)
+    assert likelihood.check_support("x", bright) == unit
+    with pytest.raises(ValueError, match=r"If 16 is white, take Categorical\(16 \+ 1\)"):
+        Categorical().check_support("x", np.array([[0, 16]], np.uint8))
 
 
 def test_levels_that_cannot_be():

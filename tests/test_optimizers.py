@@ -374,6 +374,18 @@ def test_gradients_of_other_shapes_are_refused_before_anything_changes(optimizer
 def test_bad_hyperparameters_are_named(optimizer, name, bad):
     with pytest.raises((ValueError, TypeError), match=rf"^{name} is .*; expected"):
         optimizer(**{"learning_rate": 0.1} | {name: bad})
+    late = optimizer(learning_rate=0.1)
+    before = getattr(late, name)
+    with pytest.raises((ValueError, TypeError), match=rf"^{name} is .*; expected"):
+        setattr(late, name, bad)
+    assert getattr(late, name) == before
+
+
+def test_a_learning_rate_may_follow_a_schedule():
+    w, optimizer = np.zeros(1), npvae.SGD(1.0)
+    for optimizer.learning_rate in (np.float32(0.5), 0.25, 1):
+        optimizer.update([w], [np.ones(1)])
+    assert w == -1.75
 
 
 def test_float32_loses_what_is_small_beside_a_weight():

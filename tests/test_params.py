@@ -73,6 +73,22 @@ def test_a_copied_model_learns_by_itself(how):
         np.testing.assert_array_equal(npvae.elbo(vae, x, noise).bound, before)
 
 
+@pytest.mark.parametrize("how", ["deepcopy", "pickle"])
+def test_a_model_and_its_optimizer_stay_a_pair(how):
+    """The optimizer's moments belong to the rows: a copy that lost them could not go on."""
+    x, noise = make_batch(vae_that_learns_a_width(), B=6)
+    pair = vae_that_learns_a_width(), npvae.Adam(0.1)
+    npvae.training.descend(*pair, x, noise, npvae.ClosedForm())
+    copied = COPIES[how](pair)
+    for vae, optimizer in (pair, copied):
+        for _ in range(3):
+            npvae.training.descend(vae, optimizer, x, noise, npvae.ClosedForm())
+    for row, same in zip(pair[0].params.rows, copied[0].params.rows, strict=True):
+        np.testing.assert_array_equal(row, same)
+        assert not np.shares_memory(row, same)
+    assert_layers_are_the_rows(copied[0].params)
+
+
 def test_an_array_is_written_to_and_not_exchanged():
     params = vae_that_learns_a_width().params
     with pytest.raises(TypeError, match="does not support item assignment"):

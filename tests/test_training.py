@@ -1,5 +1,6 @@
 """train: every row once an epoch, the same bits from the same seed, and no silent disaster."""
 
+import copy
 import os
 import pickle
 import subprocess
@@ -131,12 +132,56 @@ def test_a_step_descends_minus_the_mean_bound():
         np.testing.assert_allclose(array, expected[name], rtol=1e-12, atol=1e-15)
 
 
-def test_an_optimal_width_is_the_spread_about_the_means_of_the_last_batch():
+@pytest.mark.equation("likelihoods.36")
+@pytest.mark.parametrize("batch_size", [1, 4, 10, 50])
+@pytest.mark.parametrize("optimizer", [npvae.SGD(1e-3), npvae.Adam(1e-2)])
+def test_an_optimal_width_is_a_running_mean_over_all_rows(monkeypatch, batch_size, optimizer):
+    """The rule as a loop in plain floats: a row counts the same, whichever batch it comes in."""
+    seen, variance, optimizer = 1, 0.7**2, copy.deepcopy(optimizer)
+    vae = make(npvae.LearnedGaussian(0.7, optimal=True), dtype=np.float64)
+
+    def watched(vae, optimizer, x, noise, *args):
+        nonlocal seen, variance
+        trace = descend(vae, optimizer, x, noise, *args)
+        squares = [(x[b, d] - m) ** 2 for (_, b, d), m in np.ndenumerate(trace.decoder_output)]
+        keep = max(0, min(seen, 10 - len(x)))  # so many of the ten rows are not of this batch
+        variance = (keep * variance + sum(squares) / 24) / (keep + len(x))
+        seen += len(x)
+        assert vae.params.likelihood["logvar"] == pytest.approx(np.log(variance), rel=1e-9)
+        return trace
+
+    monkeypatch.setattr(npvae.training, "descend", watched)
+    run(vae, patterns(10), batch_size=batch_size, optimizer=optimizer, objective=averaged(2))
+    assert seen == 21
+
+
+def test_an_optimal_width_of_one_batch_is_the_spread_about_its_means():
     vae, x = make(npvae.LearnedGaussian(optimal=True), dtype=np.float64), patterns(10).astype(float)
     noise = np.random.default_rng(0).standard_normal((2, 10, 3))
     trace = descend(vae, npvae.Adam(), x, noise, npvae.ClosedForm())
     spread = np.mean((x - trace.decoder_output) ** 2)
     assert vae.params.likelihood["logvar"] == pytest.approx(np.log(spread), rel=1e-12)
+
+
+@collapse_is_not_the_matter
+@pytest.mark.filterwarnings("ignore::npvae.diagnosis.DiagnosisWarning")
+@pytest.mark.parametrize(("rows", "batch_size"), [(100, 100), (101, 100), (101, 1)])
+def test_an_optimal_width_is_not_that_of_the_last_batch(rows, batch_size):
+    """One number a row, and one row in the last batch: its own error is no width for the others.
+
+    A Gaussian of the data's own spread has −½ log 2πe = −1.42 nats.
+    """
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((rows, 1))
+        likelihood = npvae.LearnedGaussian(optimal=True)
+        choices = {"hidden": (4,), "latent_dim": 1, "likelihood": likelihood}
+        vae = npvae.VAE.init(1, rng=rng, **choices)
+        epochs = 300 if batch_size == 100 else 5
+        run(vae, x, epochs=epochs, seed=seed, batch_size=batch_size)
+        own = -(np.log(2 * np.pi * x.var()) + 1) / 2
+        value = npvae.evaluate(vae, x, samples=20, rng=rng).elbo
+        assert own - 0.15 < value < own + 0.15
 
 
 def test_a_width_learned_by_gradient_ends_where_the_optimal_one_is():

@@ -1,5 +1,7 @@
 """VAE: its initial weights, its views of the data, and every input it must refuse."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -173,11 +175,35 @@ def test_a_gaussian_model_reads_uint8_as_it_stands(likelihood):
     assert make(likelihood).check_data("x", LEVELS % 2).max() == 1
 
 
-def test_uint8_of_zeros_and_ones_might_be_levels():
-    with pytest.raises(ValueError, match=r"x is uint8 and its largest entry is 1: .*float32\)"):
-        make().encode(LEVELS % 2)
+@pytest.mark.parametrize("largest", [1, 2, 16, 127])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS[:2])
+def test_uint8_that_might_be_white_or_dark_is_refused_on_every_path(likelihood, largest):
+    """Digits of 0 … 16 read as x / 255 would be black, without a word."""
+    vae, x = make(likelihood), (LEVELS % (largest + 1)).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    expected = (
+        rf"largest entry is {largest}: it spans \[0, {largest}\], and white would be 255. If "
+        rf"{largest} is white, divide by np.float32\({largest}\); .* by np.float32\(255\)"
+    )
+    choices = {"epochs": 1, "optimizer": npvae.Adam(), "rng": rng}
+    for path in (
+        lambda: vae.encode(x),
+        lambda: vae.reconstruct(x),
+        lambda: npvae.evaluate(vae, x, rng=rng),
+        lambda: npvae.log_likelihood(vae, x, samples=1, rng=rng),
+        lambda: npvae.diagnose(vae, x),
+        lambda: npvae.binarize(x, rng=rng),
+        lambda: npvae.train(vae, x, **choices),
+        lambda: npvae.train(vae, LEVELS, x_val=x, **choices),
+        lambda: npvae.train(make(LIKELIHOODS[3]), x, binarize=True, **choices),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            path()
+
+
+def test_black_images_and_half_bright_ones_are_read():
     assert np.all(make().check_data("x", 0 * LEVELS) == 0)
-    assert np.all(make().check_data("x", LEVELS % 3) <= np.float32(2 / 255))
+    assert np.all(make().check_data("x", LEVELS % 129) <= np.float32(128 / 255))
 
 
 def test_uint8_is_kept_and_not_copied():
@@ -202,6 +228,23 @@ def test_a_model_equals_itself_alone_and_can_be_a_key():
     assert {vae: "first", twin: "second"}[vae] == "first"
 
 
+def test_it_says_its_widths_and_choices():
+    assert repr(make()) == "VAE(8-6-5-3, tanh, Bernoulli(), float32)"
+    other = {"hidden": (), "decoder_hidden": (7,), "activation": "relu", "dtype": np.float64}
+    expected = "VAE(8-3, decoder 3-7-8, relu, HeteroscedasticGaussian(min_sigma=0.1), float64)"
+    assert repr(make(npvae.HeteroscedasticGaussian(0.1), **other)) == expected
+
+
+def test_the_best_model_of_a_run_can_be_kept():
+    vae = make()
+    best, x = vae.copy(), np.eye(8, dtype=np.float32)
+    before = best.encode(x)[0]
+    noise = np.ones((1, 8, 3), np.float32)
+    npvae.training.descend(vae, npvae.SGD(0.1), x, noise, npvae.ClosedForm())
+    np.testing.assert_array_equal(best.encode(x)[0], before)
+    assert not np.array_equal(vae.encode(x)[0], before)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_kept(dtype):
     vae = make(dtype=dtype)
@@ -217,14 +260,24 @@ def test_astype_copies(likelihood):
     wide = vae.astype(np.float64)
     same = vae.astype(np.float32)
     assert wide.dtype == np.float64
-    for copy in (wide, same):
+    assert vae.copy().dtype == np.float32
+    for copy in (wide, same, vae.copy()):
         for a, b in zip(vae.params.arrays().values(), copy.params.arrays().values(), strict=True):
             np.testing.assert_array_equal(a, b)
             assert not np.shares_memory(a, b)
 
 
-class Dithered(npvae.Bernoulli):
-    """A subclass, which `load` could not find by name."""
+class Half(npvae.Likelihood):
+    """Begun, and no more."""
+
+    log_prob = log_prob_backward = lambda *args: None
+
+
+class Learns(npvae.Bernoulli):
+    """And does not say how."""
+
+    def init_learned(self, dtype):
+        return {"scale": np.ones(1, dtype)}
 
 
 def test_weight_init_is_the_std_of_the_weights_up_to_the_largest_that_fits():
@@ -245,21 +298,196 @@ NAN_ROW[1, 3] = np.nan
     ("x", "error", "message"),
     [
         (np.zeros((10, 7)), ValueError, r"x has shape \(10, 7\); expected \(N, D\) with D = 8"),
-        (np.zeros(8), ValueError, r"x has shape \(8,\); expected \(N, D\) with D = 8"),
+        (
+            np.zeros(8),
+            ValueError,
+            r"x has shape \(8,\); expected \(N, D\) with D = 8; .*x\[None\], or reshape\(1, -1\)",
+        ),
         (np.zeros((0, 8)), ValueError, "x has no rows"),
         (np.ma.masked_equal(np.eye(8), 1), ValueError, "x has masked entries; expected none"),
         (NAN_ROW, ValueError, r"x\[1, 3\] is nan; expected finite float32 numbers"),
         (np.full((2, 8), 1e300), ValueError, r"x\[0, 0\] is inf; expected finite float32"),
         (np.full((2, 8), 255), ValueError, r"x spans \[255, 255\].*divide 8-bit pixels by 255"),
-        (np.full((2, 8), -0.1), ValueError, r"expects values in \[0, 1\]"),
+        (np.full((2, 8), -0.1), ValueError, r"expects values in \[0, 1\] \(take a Gaussian"),
         (np.full((2, 8), "a"), TypeError, "x holds <U1 entries; expected real numbers"),
         (np.zeros((2, 8), complex), TypeError, "complex128 entries"),
-        (None, TypeError, "object entries"),
+        (None, TypeError, r"x is None \(NoneType\); expected an array of real numbers"),
+        ({"a": [1]}, TypeError, r"x is {'a': \[1\]} \(dict\); expected an array of real"),
+        ((row for row in np.eye(8)), TypeError, r"x is a generator; expected .*np.stack\(list"),
+        (iter([]), TypeError, "x is a list_iterator; expected an array"),
+        ([[1] * 8, [1] * 7], ValueError, "x, a list, makes no array: .*inhomogeneous"),
+        ([[1] * 7 + [None]], TypeError, r"x holds object entries; .*x\[0, 7\] is None"),
+        (np.zeros((2, 8)).astype(object), TypeError, r"object entries; .*\.astype\(float\)"),
+        (np.zeros((2, 2, 4)), ValueError, r"x has shape \(2, 2, 4\); .*; reshape\(2, 8\)"),
     ],
 )
 def test_bad_data_is_refused(x, error, message):
     with pytest.raises(error, match=message):
         make().encode(x)
+
+
+class Nullable:
+    """A dtype that may hold what is missing, as pandas's Int64."""
+
+    kind = "i"
+
+    def __repr__(self):
+        return "Int64"
+
+
+class Table:
+    """What npvae asks of a table; pandas need not be there."""
+
+    def __init__(self, columns, dtypes):
+        self.columns = [f"c{i}" for i in range(len(columns))]
+        self.columns_, self.dtypes = columns, dtypes
+
+    def to_numpy(self, dtype, na_value):
+        filled = [[na_value if v is None else v for v in column] for column in self.columns_]
+        return np.array(filled, dtype).T
+
+    def __array__(self, dtype=None, copy=None):
+        if any(isinstance(dtype, Nullable) for dtype in self.dtypes) or len({*self.dtypes}) > 1:
+            return np.array(self.columns_, object).T
+        return np.array(self.columns_, self.dtypes[0]).T
+
+
+ZEROS, FLOAT = [[0, 1, 0]] * 7, np.dtype(float)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [FLOAT, np.dtype(bool), np.dtype(np.float32), np.dtype(int), Nullable()],
+    ids=str,
+)
+def test_a_table_of_numbers_is_read(last):
+    x = np.repeat([[0.0], [1], [0]], 8, axis=1)
+    table = Table([*ZEROS, [0, 1, 0]], [FLOAT] * 7 + [last])
+    np.testing.assert_array_equal(make().check_data("x", table), x)
+    assert np.array_equal(npvae.binarize(table, rng=np.random.default_rng(0)), x)
+
+
+def test_a_table_of_grey_levels_is_read_as_such():
+    table = Table([[0, 255, 51]] * 8, [np.dtype(np.uint8)] * 8)
+    np.testing.assert_array_equal(make().check_data("x", table)[:, 0], np.float32([0, 1, 0.2]))
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype", "message"),
+    [
+        (["a", "b", "c"], np.dtype(object), r"x\['c7'\] holds object entries; .*encode it"),
+        ([0, 1, 2], np.dtype("M8[s]"), r"x\['c7'\] holds datetime64\[s\] entries; .*drop the"),
+        ([0, None, 0], Nullable(), r"x\['c7'\], row 1, is nan; expected finite float32"),
+        ([0, 0, np.nan], FLOAT, r"x\['c7'\], row 2, is nan; expected finite float32"),
+    ],
+)
+def test_a_tables_column_is_named(column, dtype, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make().encode(Table([*ZEROS, column], [FLOAT] * 7 + [dtype]))
+
+
+def test_a_pandas_table_is_read_or_its_column_named():
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(np.eye(8), columns=list("abcdefgh"))
+    mixed = table.astype({"a": bool, "b": "Int64", "c": "float32"})
+    np.testing.assert_array_equal(make().check_data("x", mixed), np.eye(8))
+    mixed.loc[3, "b"] = pandas.NA
+    with pytest.raises(ValueError, match=r"x\['b'\], row 3, is nan"):
+        make().encode(mixed)
+    for other in (["x"] * 8, pandas.Categorical(["x"] * 8), pandas.date_range("2020", periods=8)):
+        with pytest.raises(TypeError, match=r"x\['g'\] holds .* entries; expected real numbers"):
+            make().encode(table.assign(g=other))
+    with pytest.raises(ValueError, match=r"x has shape \(8, 0\); expected"):
+        make().encode(table[[]])
+
+
+def test_sparse_data_say_how_to_become_dense():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match=r"x is sparse, a csr_array; expected its .toarray\(\)"):
+        make().encode(csr_array(np.eye(8)))
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """16 MB of grey levels in a file, of which memory holds what is looked at."""
+    levels = np.memmap(tmp_path / "levels", np.uint8, "w+", shape=(20_000, 800))
+    levels[:] = np.tile(np.array([0, 255], np.uint8), 400)
+    return levels
+
+
+def peak(function):
+    """The most memory that a call takes beside what there was, in bytes."""
+    function()  # what is compiled or imported by the first call is not the matter
+    tracemalloc.start()
+    function()
+    try:
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", ["encode", "evaluate"])
+def test_a_file_mapped_into_memory_is_converted_a_batch_at_a_time(mapped, method):
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(800, hidden=(4,), latent_dim=2, likelihood=BERNOULLI, rng=rng)
+    paths = {
+        "encode": lambda: vae.encode(mapped),
+        "evaluate": lambda: npvae.evaluate(vae, mapped, rng=rng),
+    }
+    # A batch of 1000 rows is 3.2 MB of float32, the whole 64 MB.
+    assert peak(paths[method]) < 15_000_000
+
+
+def test_log_likelihood_converts_a_batch_at_a_time(mapped):
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(800, hidden=(2,), latent_dim=1, likelihood=BERNOULLI, rng=rng)
+    assert peak(lambda: npvae.log_likelihood(vae, mapped[:5000], samples=1, rng=rng)) < 3_000_000
+
+
+@pytest.mark.parametrize("likelihood", [npvae.Gaussian(1.0), BERNOULLI, npvae.Categorical(2)])
+def test_the_support_is_checked_in_pieces(tmp_path, likelihood):
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(800, hidden=(2,), latent_dim=1, likelihood=likelihood, rng=rng)
+    x = np.memmap(tmp_path / "floats", np.float32, "w+", shape=(20_000, 800))  # 64 MB
+    assert peak(lambda: vae.check_rows("x", x, likelihood)) < 15_000_000
+    x[19_999, 798] = np.nan
+    with pytest.raises(ValueError, match=r"x\[19999, 798\] is nan"):
+        vae.check_rows("x", x, likelihood)
+    x[19_999, 798] = 0.4
+    if isinstance(likelihood, npvae.Categorical):
+        with pytest.raises(ValueError, match=r"x holds 0.4; a Categorical likelihood"):
+            vae.check_rows("x", x, likelihood)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "way"),
+    [
+        (0, 255, r"\[0, 255\]; .* \(divide 8-bit pixels by 255\)"),
+        (0, 254, r"\[0, 254\]; .* \(divide 8-bit pixels by 255\)"),
+        (0, 16, r"\[0, 16\]; .* \(divide by 16\)"),
+        (0, 65535, r"\[0, 65535\]; .* \(divide by 65535\)"),
+        (-1, 1, r"\[-1, 1\]; .* \(rescale: \(x \+ 1\) / 2, or take a Gaussian likelihood\)"),
+        (0.5, 8.25, r"\[0.5, 8.25\]; .* \(rescale: \(x - 0.5\) / 7.75, or take a Gauss"),
+        (0, 1.0000002, r"\[0, 1.0000002\]; .*rounding; clip: np.clip\(x, 0, 1\)\)"),
+        (-1e-7, 1, r"\[-1e-07, 1\]; .*rounding; clip: np.clip\(x, 0, 1\)\)"),
+    ],
+)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS[:2])
+def test_a_range_is_told_with_the_way_into_0_to_1(likelihood, low, high, way):
+    x = np.full((2, 8), low, float)
+    x[1, 2] = high
+    with pytest.raises(ValueError, match=rf"x spans {way}"):
+        make(likelihood).encode(x)
+
+
+@pytest.mark.parametrize("largest", [16, 9, 3])
+def test_levels_are_told_by_what_to_divide(largest):
+    x = np.arange(32).reshape(4, 8) % (largest + 1)
+    vae = make(npvae.Categorical(17))
+    with pytest.raises(ValueError, match=rf"\[0, {largest}\]; .* \(divide levels 0 … 16 by 16\)"):
+        vae.encode(x)
+    vae.encode(x / 16)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +524,13 @@ def test_bad_codes_are_refused(z, message):
         ({"dtype": np.float16}, ValueError, "dtype is float16; expected float32 or float64"),
         ({"dtype": "text"}, TypeError, "text"),
         ({"likelihood": npvae.Bernoulli}, TypeError, "likelihood is <class .*an instance of"),
-        ({"likelihood": Dithered()}, TypeError, "likelihood is Dithered.*an instance of one of"),
+        (
+            {"likelihood": Half()},
+            TypeError,
+            r"Half\(\), a npvae.Likelihood that lacks mean, draw, ",
+        ),
+        ({"likelihood": npvae.Likelihood()}, TypeError, "lacks log_prob, log_prob_backward, mean"),
+        ({"likelihood": Learns()}, TypeError, "lacks log_prob_backward_learned"),
         ({"likelihood": "bernoulli"}, TypeError, "likelihood is 'bernoulli'"),
         ({"x_mean": np.zeros(7)}, ValueError, "with D = 8"),
         ({"x_mean": np.full(8, 2.0)}, ValueError, r"x_mean spans \[2, 2\]"),
@@ -305,6 +539,11 @@ def test_bad_codes_are_refused(z, message):
 def test_bad_choices_are_refused(choices, error, message):
     with pytest.raises(error, match=message):
         make(**choices)
+
+
+def test_a_model_of_given_parameters_needs_a_likelihood_too():
+    with pytest.raises(TypeError, match=r"likelihood is <object .*an instance of a npvae.Lik"):
+        npvae.VAE(make().params, object(), "tanh")
 
 
 @pytest.mark.parametrize("data_dim", [0, -3, 7.5, None])

@@ -1,10 +1,13 @@
 """What every likelihood has in common."""
 
+import math
 from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+Support = tuple[float, float] | np.ndarray
 
 
 class Likelihood:
@@ -20,8 +23,17 @@ class Likelihood:
         draw(output, rng=rng, **learned) -> x (…, D)
         output_bias(x_mean) -> b (W,) with mean(b) = x_mean (D,)
         floor(x) -> the best mean log p(x) of a decoder that ignores z
+
+    with W other than D in output_width, what is learned in init_learned, and an x of limited
+    range in check_support. The dtype of the output is the dtype of all results.
+
+    A subclass of one's own is a likelihood as good as those of npvae: `VAE.init` takes any
+    instance, and `check_likelihood` holds it to its word. For that, `support` says where x_d
+    may lie: an interval, a tuple (low, high); or an array of all values, where those that have
+    next to no probability may be left out; or a list of such, one for each column.
     """
 
+    support: ClassVar[Support | list[Support]] = (-math.inf, math.inf)
     log_prob: ClassVar[Callable[..., np.ndarray]]
     log_prob_backward: ClassVar[Callable[..., np.ndarray]]
     log_prob_backward_learned: ClassVar[Callable[..., dict[str, np.ndarray]]]
@@ -30,8 +42,21 @@ class Likelihood:
     output_bias: ClassVar[Callable[..., np.ndarray]]
     floor: ClassVar[Callable[..., float]]
 
+    def __repr__(self) -> str:
+        choices = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({choices})"
+
     def init_learned(self, dtype: DTypeLike) -> dict[str, np.ndarray]:
         """What the likelihood itself learns, by name, where it starts: nothing."""
+        return {}
+
+    def follow(
+        self, x: np.ndarray, output: np.ndarray, share: float, **learned: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Of what is learned, by name, what a batch sets and no gradient moves: nothing.
+
+        share is the part of the rows seen so far, at most an epoch's, that are in this batch.
+        """
         return {}
 
     def output_width(self, data_dim: int) -> int:

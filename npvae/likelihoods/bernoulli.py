@@ -1,13 +1,14 @@
 """Bernoulli: a pixel is 0 or 1; and grey pixels, binarised."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 from scipy.special import entr, logit
 
 from .. import kernels
-from .._checks import check_rng
+from .._checks import check_rng, real_numbers
 from ._support import check_unit_interval
 from .base import Likelihood
 
@@ -19,6 +20,8 @@ class Bernoulli(Likelihood):
     Targets strictly inside [0, 1] are accepted: the value is then a cross-entropy, the mean
     of log p over images binarised at random, and never above −entropy(x).
     """
+
+    support: ClassVar = np.array([0.0, 1.0])
 
     def log_prob(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [x_d a_d − softplus(a_d)], a the logits, in nats.   [likelihoods.1]
@@ -71,7 +74,7 @@ class Bernoulli(Likelihood):
         """The number in x that stands for 1: 255 in uint8, which holds grey levels, else 1.
 
         Raises ValueError unless every entry then lies in [0, 1], and if the largest of uint8 x
-        is 1: binary, or levels almost black?
+        is above 0 and at most 127: white, or dark?
         """
         return check_unit_interval(name, x)
 
@@ -89,11 +92,11 @@ def binarize(x: ArrayLike, *, rng: np.random.Generator) -> np.ndarray:
     x (…) in [0, 1], or uint8 grey levels in [0, 255], read as x / 255
     -> binary (…), of x's dtype if that is float32 or float64, else float32
     log p is linear in x, so E[log_prob(binary, logits)] = log_prob(x, logits). [likelihoods.17]
-    Raises TypeError if rng is not a Generator, ValueError if x leaves [0, 1], is empty, or is
-    uint8 with 1 its largest entry.
+    Raises TypeError if rng is not a Generator or x holds no numbers, ValueError if x leaves
+    [0, 1], is empty, or is uint8 with a largest entry of 1 … 127.
     """
     check_rng(rng)
-    x = np.asarray(x)
+    x = real_numbers("x", x)[0]
     if x.dtype not in (np.uint8, np.float32, np.float64):
         x = x.astype(np.float32)
     if x.size == 0:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
-from .._checks import check_positive_int, check_rng
+from .._checks import check_positive_int, check_rng, pieces
 from ._support import check_grey_levels, check_unit_interval
 from .base import Likelihood, invert_mean
 
@@ -27,6 +27,11 @@ class Categorical(Likelihood):
         if not 2 <= self.levels <= 65536:
             raise ValueError(f"levels is {self.levels}; expected an integer in 2 … 65536")
         object.__setattr__(self, "levels", int(self.levels))  # JSON knows no np.int64
+
+    @property
+    def support(self) -> np.ndarray:  # type: ignore[override]
+        """Every x that a level is, (levels,)."""
+        return self._values(np.float64)
 
     def log_prob(self, x: np.ndarray, output: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [a_dk − log Σ_j e^a_dj],  k = (levels − 1) x_d. [likelihoods.27]
@@ -95,25 +100,20 @@ class Categorical(Likelihood):
         """The number in x that stands for 1: levels − 1 in uint8, which holds levels, else 1.
 
         Raises ValueError unless every entry is then a level, floats to a thousandth of a step
-        or to rounding, and if the largest of uint8 x is 1: binary, or levels almost black?
+        or to rounding, and if the largest of uint8 x is above 0 and at most half of levels − 1:
+        white, or dark?
         """
         if x.dtype == np.uint8:
-            check_grey_levels(name, x, self.levels - 1)
+            check_grey_levels(name, x, self.levels - 1, "take Categorical({high} + 1)")
             return self.levels - 1
-        check_unit_interval(name, x)
-        k = x * (self.levels - 1)
-        off = np.abs(k - np.rint(k))
-        if off.max() > max(1e-3, self.levels * np.finfo(x.dtype).eps):
-            entry = x.flat[off.argmax()]
-            raise ValueError(
-                f"{name} holds {entry:.6g}; a Categorical likelihood with {self.levels} levels "
-                f"expects k/{self.levels - 1} with an integer k"
-            )
+        check_unit_interval(name, x, self.levels - 1)
+        for _, rows in pieces(x):
+            self._check_levels(name, rows)
         return 1
 
     def check_mean(self, name: str, x_mean: np.ndarray) -> None:
         """Raise ValueError unless x_mean lies in [0, 1]; it need not be a level."""
-        check_unit_interval(name, x_mean)
+        check_unit_interval(name, x_mean, self.levels - 1)
 
     def floor(self, x: np.ndarray) -> float:
         """max_p (1/N) Σ_n log p(x_n) = −Σ_d entropy of column d's histogram.  [likelihoods.33]
@@ -122,6 +122,16 @@ class Categorical(Likelihood):
         """
         histograms = (np.bincount(self._level(column)) / len(x) for column in x.T)
         return -float(sum(np.sum(entr(frequency)) for frequency in histograms))
+
+    def _check_levels(self, name, x):
+        k = x * (self.levels - 1)
+        off = np.abs(k - np.rint(k))
+        if off.max() > max(1e-3, self.levels * np.finfo(x.dtype).eps):
+            entry = x.flat[off.argmax()]
+            raise ValueError(
+                f"{name} holds {entry:.6g}; a Categorical likelihood with {self.levels} levels "
+                f"expects k/{self.levels - 1} with an integer k"
+            )
 
     def _values(self, dtype):
         """x of each level, (levels,)."""

@@ -5,6 +5,7 @@ distance from that end, y ~ s e^−sy / (1 − e^−s): an exponential, cut off 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
@@ -47,6 +48,8 @@ class ContinuousBernoulli(Likelihood):
     What Bernoulli gives grey targets, with the normaliser that they lack there.
     Loaiza-Ganem & Cunningham 2019.
     """
+
+    support: ClassVar = (0.0, 1.0)
 
     def log_prob(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [a_d x_d − φ(a_d)] = −Σ_d [s_d y_d + ψ(s_d)].     [likelihoods.21]

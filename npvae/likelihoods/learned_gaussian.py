@@ -18,7 +18,8 @@ class LearnedGaussian(Likelihood):
     """x_d ~ N(mean_d, e^logvar), one width for all pixels, learned with the weights.
 
     sigma       where it starts
-    optimal     training sets logvar to optimal_logvar after each step, and follows no gradient
+    optimal     logvar follows no gradient: with each batch training moves it towards
+                optimal_logvar, by as much as the batch is of the data
     Raises TypeError or ValueError unless 1e-15 < sigma < 1e15 and optimal is a bool.
     Rybkin et al. 2021, the σ-VAE.
     """
@@ -73,9 +74,22 @@ class LearnedGaussian(Likelihood):
         x (B, D), mean (L, B, D) -> (1,), never below log MIN_VARIANCE
         There dlogvar = 0 if all dlog_px_z are equal.
         """
-        error = x - mean
-        variance = np.mean(error * error, dtype=np.float64)
-        return np.full(1, math.log(max(variance, MIN_VARIANCE)), mean.dtype)
+        return _logvar(_mean_square(x, mean), mean.dtype)
+
+    def follow(
+        self, x: np.ndarray, output: np.ndarray, share: float, **learned: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """σ² ← (1 − share) σ² + share · the mean of (x_d − mean_d)², if optimal.  [likelihoods.36]
+
+        x (B, D), mean the output (L, B, D), logvar (1,) -> {"logvar": (1,)}; {} if not optimal
+        A running mean: the width belongs to about as many rows as 1/share batches hold, and one
+        small batch that is reconstructed by luck cannot set it. Added up in float64.
+        """
+        if not self.optimal:
+            return {}
+        logvar = learned["logvar"]
+        variance = (1 - share) * math.exp(float(logvar[0])) + share * _mean_square(x, output)
+        return {"logvar": _logvar(variance, logvar.dtype)}
 
     def mean(self, mean: np.ndarray) -> np.ndarray:
         """E[x|z] = mean.        (…, D) -> (…, D)                 [likelihoods.10]"""
@@ -101,3 +115,13 @@ class LearnedGaussian(Likelihood):
         """
         variance = np.var(x, axis=0, dtype=np.float64)
         return best_constant(variance, max(variance.mean(), MIN_VARIANCE))
+
+
+def _mean_square(x, mean):
+    """The mean of (x_d − mean_d)² over L, B and D."""
+    error = x - mean
+    return float(np.mean(error * error, dtype=np.float64))
+
+
+def _logvar(variance, dtype):
+    return np.full(1, math.log(max(variance, MIN_VARIANCE)), dtype)
