@@ -130,7 +130,7 @@ def test_grey_targets_come_with_their_entropy(data_dir, tmp_path):
 
 @pytest.fixture
 def ctrl_c_is_heard():
-    """A job in the background ignores it, and so would what it starts: a handler is not handed on."""
+    """A background job ignores it, and so would what it starts; a handler is not handed on."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
