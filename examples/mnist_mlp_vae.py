@@ -265,7 +265,7 @@ def fit(run):
         for epoch in run:
             epochs.append(epoch)
             print(epoch, flush=True)
-    except (KeyboardInterrupt, npvae.NonFiniteError) as stop:
+    except (KeyboardInterrupt, ArithmeticError) as stop:
         say(f"stopped in epoch {len(epochs) + 1}; keeping what was learned. {stop}")
     return epochs
 
