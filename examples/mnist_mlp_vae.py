@@ -169,9 +169,13 @@ def named(path):
 
 
 def say(text):
-    """Print, no line beyond 80 columns and no word broken."""
-    for line in text.splitlines():
-        print(textwrap.fill(line, 80, break_long_words=False, break_on_hyphens=False))
+    print(wrapped(text))
+
+
+def wrapped(text):
+    """The same lines, none beyond 80 columns and no word broken."""
+    style = {"width": 80, "break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(textwrap.fill(line, **style) for line in text.splitlines())
 
 
 def load(args, rng):
@@ -390,6 +394,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("stopped")
     except (OSError, ValueError, MemoryError, npvae.NonFiniteError) as error:
-        sys.exit(
-            textwrap.fill(f"error: {error}", 80, break_long_words=False, break_on_hyphens=False)
-        )
+        sys.exit(wrapped(f"error: {error}"))
