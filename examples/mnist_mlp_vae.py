@@ -1,26 +1,34 @@
-"""Train an MLP VAE on MNIST, or on digits drawn offline; judge it; draw what it learned.
-
-    python examples/mnist_mlp_vae.py                        MNIST, or drawn digits if offline
-    python examples/mnist_mlp_vae.py --data glyphs --epochs 3
-    python examples/mnist_mlp_vae.py --latent 2             draws the 2-D manifold as well
-
-Pictures, vae.npz and metrics.json go to the folder given by --out. Ctrl-C stops the training
-and keeps what was learned.
-"""
+"""The example to start with: trains, judges and draws. DESCRIPTION says how to run it."""
 
 import argparse
 import json
 import sys
 import tempfile
+import textwrap
 import threading
 import warnings
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import numpy as np
+import pooch
 from tqdm import tqdm
 
 import npvae
-from npvae import plots
+
+DESCRIPTION = """\
+Train an MLP VAE on MNIST, or on digits drawn offline; judge it; draw what it
+learned.
+
+    mnist_mlp_vae.py                           MNIST, or drawn digits if offline
+    mnist_mlp_vae.py --data glyphs --epochs 3
+    mnist_mlp_vae.py --latent 2                draws the manifold of digits too
+
+Pictures, vae.npz and metrics.json go to the folder given by --out; if that
+holds an earlier run, to out-2, out-3, … beside it. Ctrl-C stops the training
+and keeps what was learned."""
+METAVARS = {int: "N", float: "X", Path: "FOLDER"}
 
 LIKELIHOODS = {
     "bernoulli": lambda args: npvae.Bernoulli(),
@@ -37,37 +45,60 @@ OBJECTIVES = {
     "free-bits": lambda args, beta: npvae.FreeBits(args.free_bits, args.samples),
 }
 OPTIMIZERS = {"adam": npvae.Adam, "adagrad": npvae.Adagrad, "sgd": npvae.SGD}
-BAR = "{n_fmt}/{total_fmt} |{bar:8}| {remaining} left{postfix}"
+ADVICE = """\
+Look at reconstructions.png first: each digit above a smoother copy of itself.
+Then at prior_samples.png: new digits, most legible, some like two at once."""
+TICK = 0.5  # seconds between two looks at the clock
 
 
 def parse_args():
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        usage="%(prog)s [option …]",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
-    add = parser.add_argument
-    data = ("auto", "mnist", "glyphs")
-    add("--data", choices=data, default="auto", help="auto: MNIST, or glyphs if offline")
-    add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
-    add("--epochs", type=int, default=10, help="passes over the training images")
-    add("--batch-size", type=int, default=100, help="images a step, B")
-    add("--hidden", type=int, nargs="+", default=[500], help="widths of the hidden layers")
-    add("--latent", type=int, default=20, help="latent dimensions, Z")
-    add("--activation", choices=tuple(npvae.ACTIVATIONS), default="tanh", help="hidden layers'")
-    add("--likelihood", choices=tuple(LIKELIHOODS), default="bernoulli", help="p(x|z)")
-    add("--sigma", type=float, default=0.1, help="a Gaussian's σ, first or least σ")
-    add("--levels", type=int, default=256, help="grey levels of a categorical pixel")
-    add("--binarize", choices=("dynamic", "none"), help="draw binary targets at each visit")
-    add("--objective", choices=tuple(OBJECTIVES), default="closed-form", help="what to raise")
-    add("--samples", type=int, default=1, help="draws of z an image, L or K")
-    add("--beta", type=float, default=1.0, help="weight of the KL")
-    add("--warm-up", type=int, default=0, help="epochs over which beta rises to its value")
-    add("--free-bits", type=float, help="nats a dimension, with that objective (default: 0.1)")
-    add("--optimizer", choices=tuple(OPTIMIZERS), default="adam", help="the step rule")
-    add("--lr", type=float, default=1e-3, help="learning rate")
-    add("--weight-decay", type=float, default=0.0, help="a Gaussian prior on the weights")
-    add("--seed", type=int, default=0, help="of everything random")
-    add("--out", type=Path, default=Path("out"), help="folder for pictures, model and metrics")
+
+    def add(flag, about, default=None, **choices):
+        if default is not None:
+            about += f" (default: {choices.pop('said', default)})"
+        about = textwrap.fill(about, 54, break_on_hyphens=False)
+        metavar = METAVARS.get(choices.get("type"), "NAME")
+        parser.add_argument(flag, help=about, default=default, **{"metavar": metavar} | choices)
+
+    def choose(flag, about, default, names):
+        add(flag, f"{about}: {', '.join(names)}", default, choices=tuple(names))
+
+    choose("--data", "auto is MNIST, or glyphs if offline", "auto", ("auto", "mnist", "glyphs"))
+    add("--data-dir", "with MNIST's four IDX files, plain or gzipped", type=Path)
+    add("--validation", "training images held out to be judged each epoch", 0, type=int)
+    add("--epochs", "passes over the training images", 10, type=int)
+    add("--batch-size", "images a step, B", 100, type=int)
+    hidden = {"type": width, "nargs": "+", "metavar": "N", "said": "500"}
+    add(
+        "--hidden",
+        "widths of the encoder's hidden layers; the decoder mirrors them",
+        [500],
+        **hidden,
+    )
+    add("--latent", "latent dimensions, Z", 20, type=int)
+    choose("--activation", "of the hidden layers", "tanh", npvae.ACTIVATIONS)
+    choose("--likelihood", "p(x|z)", "bernoulli", LIKELIHOODS)
+    sigma = "σ of gaussian; where learned-gaussian starts; the least of heteroscedastic"
+    add("--sigma", sigma, 0.1, type=float)
+    add("--levels", "grey levels of a categorical pixel", 256, type=int)
+    binary = "dynamic draws binary targets at each visit, none keeps grey"
+    said = " (default: dynamic for bernoulli, else none)"
+    add("--binarize", binary + said, choices=("dynamic", "none"))
+    choose("--objective", "the bound to make large", "closed-form", OBJECTIVES)
+    add("--samples", "draws of z an image, L or K", 1, type=int)
+    add("--beta", "weight of the KL", 1.0, type=float)
+    add("--warm-up", "epochs over which beta rises to its value", 0, type=int)
+    add("--free-bits", "nats a dimension, for --objective free-bits (default: 0.1)", type=float)
+    choose("--optimizer", "the step rule", "adam", OPTIMIZERS)
+    add("--lr", "learning rate", 1e-3, type=float)
+    add("--weight-decay", "a Gaussian prior on the weights", 0.0, type=float)
+    add("--seed", "of everything random", 0, type=int)
+    add("--out", "for pictures, model and metrics", Path("out"), type=Path)
     args = parser.parse_args()
     if args.data == "glyphs" and args.data_dir:
         parser.error("--data-dir is for MNIST; --data glyphs reads no files")
@@ -77,10 +108,74 @@ def parse_args():
         args.free_bits = 0.1
     elif args.objective != "free-bits":
         parser.error("--free-bits is for --objective free-bits")
-    if args.warm_up < 0:
-        parser.error(f"--warm-up is {args.warm_up}; expected a number of epochs")
+    for flag in ("warm_up", "validation", "seed"):
+        if (value := getattr(args, flag)) < 0:
+            parser.error(f"--{flag.replace('_', '-')} is {value}; expected a number >= 0")
     args.binarize = args.binarize or ("dynamic" if args.likelihood == "bernoulli" else "none")
+    try:
+        rehearse(args)
+    except (TypeError, ValueError) as error:
+        parser.error(str(error))
     return args
+
+
+def width(text):
+    """The type of each number after --hidden."""
+    try:
+        return int(text)
+    except ValueError:
+        message = f"{text!r} is no whole number; write two layers as --hidden 500 200"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def rehearse(args):
+    """What is wrong with a value is told by a model of one pixel, before any data are read."""
+    one, rng = np.zeros((1, 1)), np.random.default_rng(0)
+    train(args, make_vae(args, one, rng), one, None, rng)
+
+
+@contextmanager
+def waiting(what):
+    """A line with a clock that ticks while the block runs; where no one watches, a line."""
+    ended = threading.Event()
+    with tqdm(bar_format="{desc} … {elapsed}", desc=what, leave=False, disable=None) as line:
+
+        def tick():
+            while not ended.wait(TICK):
+                line.refresh()
+
+        if line.disable:
+            print(what, "…", file=sys.stderr, flush=True)
+            yield
+            return
+        clock = threading.Thread(target=tick, daemon=True)
+        clock.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            clock.join()
+
+
+@contextmanager
+def named(path):
+    """A full disk does not say which file it was."""
+    try:
+        yield path
+    except OSError as error:
+        if error.filename:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def say(text):
+    print(wrapped(text))
+
+
+def wrapped(text):
+    """The same lines, none beyond 80 columns and no word broken."""
+    style = {"width": 80, "break_long_words": False, "break_on_hyphens": False}
+    return "\n".join(textwrap.fill(line, **style) for line in text.splitlines())
 
 
 def load(args, rng):
@@ -98,17 +193,33 @@ def load(args, rng):
 def load_grey(args, rng):
     if args.data != "glyphs":
         try:
-            mnist = npvae.datasets.load_mnist(args.data_dir)
+            with waiting("reading MNIST, or downloading it"):
+                pooch.get_logger().setLevel("WARNING")  # its bar is enough
+                mnist = npvae.datasets.load_mnist(args.data_dir)
             return mnist.train, mnist.test, mnist.test_labels, "MNIST"
-        except ConnectionError as error:
+        except ConnectionError:
             if args.data == "mnist":
                 raise
-            print(f"{error}\n\nGoing on with digits drawn from fonts (--data glyphs).\n")
-    train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in (60_000, 10_000))
+            print("MNIST could not be downloaded (--data mnist says why).")
+            print("Going on with digits drawn from fonts (--data glyphs).\n")
+    with waiting("drawing 70,000 digits"):
+        train, test = (npvae.datasets.glyph_digits(n, rng=rng) for n in (60_000, 10_000))
     return train.images, test.images, test.labels, "glyph digits"
 
 
-def train(args, vae, x, rng):
+def make_vae(args, x, rng):
+    return npvae.VAE.init(
+        x.shape[1],
+        hidden=args.hidden,
+        latent_dim=args.latent,
+        likelihood=LIKELIHOODS[args.likelihood](args),
+        activation=args.activation,
+        x_mean=x.mean(axis=0),
+        rng=rng,
+    )
+
+
+def train(args, vae, x, x_val, rng, *, progress=False):
     """The generator of epochs that the arguments ask for."""
     return npvae.train(
         vae,
@@ -118,6 +229,8 @@ def train(args, vae, x, rng):
         batch_size=args.batch_size,
         objective=objective(args),
         binarize=args.binarize == "dynamic",
+        x_val=x_val,
+        progress=progress,
         rng=rng,
     )
 
@@ -132,121 +245,147 @@ def objective(args):
 
 def compile_kernels(args, vae, x):
     """An epoch of one batch, on a copy: the wait for the compiler has a name and is not timed."""
-    wait = "compiling the kernels, on the first run only …"
-    message = threading.Timer(1.5, print, [wait], {"flush": True})
-    message.start()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # training will say it
-            next(train(args, vae.astype(vae.dtype), x[: args.batch_size], np.random.default_rng(0)))
-    finally:
-        message.cancel()
+    copy, batch = vae.astype(vae.dtype), x[: args.batch_size]
+    with waiting("compiling the kernels, once for each kind of model"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # training will say it
+        next(train(args, copy, batch, None, np.random.default_rng(0)))
 
 
 def explain(args, vae, x):
     """What the numbers to come mean."""
-    raised = objective(args)
-    if callable(raised):
-        raised = f"{raised(1)}, then more beta, up to {args.beta:g}"
-    print(f"nats an image: elbo = reconstruction − kl\nraised: {raised}")
+    chosen = objective(args)
+    if callable(chosen):
+        chosen = f"{chosen(1)}, then more beta, up to {args.beta:g}"
+    print(f"nats an image, higher is better: elbo = reconstruction − kl\nobjective: {chosen}")
     if args.binarize == "none" and args.likelihood == "bernoulli":
         entropy = vae.likelihood.entropy(x[:10_000]).mean()
         print(f"grey targets: no elbo can exceed −{entropy:.1f}, minus their own entropy")
 
 
-def fit(args, run):
-    """Train, show how it goes, and stop at Ctrl-C or NaN; -> the epochs that ended."""
+def fit(run):
+    """Train, print each epoch, and stop at Ctrl-C or NaN; -> the epochs that ended."""
     epochs = []
-    with tqdm(total=args.epochs, bar_format=BAR, disable=None) as bar:
-        try:
-            for epoch in run:
-                epochs.append(epoch)
-                tqdm.write(str(epoch))
-                sys.stdout.flush()
-                bar.set_postfix_str(
-                    f"elbo {epoch.elbo:.2f} = {epoch.reconstruction:.2f} − {epoch.kl:.2f}, "
-                    f"{epoch.active_units} active, {epoch.images_per_second:,.0f}/s"
-                )
-                bar.update()
-        except (KeyboardInterrupt, npvae.NonFiniteError) as stop:
-            tqdm.write(f"stopped in epoch {len(epochs) + 1}; keeping what was learned. {stop}")
+    try:
+        for epoch in run:
+            epochs.append(epoch)
+            print(epoch, flush=True)
+    except (KeyboardInterrupt, ArithmeticError) as stop:
+        say(f"stopped in epoch {len(epochs) + 1}; keeping what was learned. {stop}")
     return epochs
 
 
-def write_metrics(args, name, epochs, test):
+def judge(vae, x, rng):
+    """The Evaluation, or None of a model that exploded."""
+    try:
+        with waiting("judging the model by the test images"):
+            evaluation = npvae.evaluate(vae, x, rng=rng)
+    except FloatingPointError as error:
+        say(f"the model cannot be judged: {error}")
+        return None
+    print(f"test {evaluation}")
+    return evaluation
+
+
+def write_metrics(args, out, name, epochs, test):
     kept = ("epoch", "elbo", "reconstruction", "kl", "active_units", "bound")
     kept += ("seconds", "images_per_second")
     metrics = {
         "config": {key: str(v) if isinstance(v, Path) else v for key, v in vars(args).items()}
         | {"data": name},
-        "epochs": [{key: getattr(epoch, key) for key in kept} for epoch in epochs],
-        "test": {
-            "elbo": test.elbo,
-            "elbo_standard_error": test.standard_error,
-            "reconstruction": test.reconstruction,
-            "kl": test.kl,
-            "active_units": test.active_units,
-            "kl_per_dimension": test.kl_per_dim.tolist(),
-        },
+        "epochs": [
+            {key: getattr(epoch, key) for key in kept}
+            | ({"validation": judgement(epoch.validation)} if epoch.validation else {})
+            for epoch in epochs
+        ],
+        "test": judgement(test) if test else None,
     }
-    text = json.dumps(metrics, indent=2).replace("NaN", "null")  # of a run that exploded at once
-    (args.out / "metrics.json").write_text(text + "\n")
+    with named(out / "metrics.json") as path:
+        path.write_text(json.dumps(metrics, indent=2) + "\n")
 
 
-def draw(args, vae, epochs, evaluation, x, labels, rng):
-    """Every picture that fits the model, into --out."""
-    x, labels = x[:5000], labels[:5000]
-    figures = {
-        "training_curves": lambda: plots.training_curves(epochs),
-        "reconstructions": lambda: plots.reconstructions(vae, x[:10]),
-        "prior_samples": lambda: plots.prior_samples(vae, rng=rng),
-        "traversals": lambda: plots.traversals(vae, x),
-        "kl_per_dimension": lambda: plots.kl_per_dimension(evaluation),
+def judgement(evaluation):
+    return {
+        "elbo": evaluation.elbo,
+        "elbo_standard_error": evaluation.standard_error,
+        "reconstruction": evaluation.reconstruction,
+        "kl": evaluation.kl,
+        "active_units": evaluation.active_units,
+        "kl_per_dimension": evaluation.kl_per_dim.tolist(),
     }
-    if args.latent > 1:
-        figures["latent_scatter"] = lambda: plots.latent_scatter(vae, x, labels)
-    if args.latent == 2:
-        figures["manifold"] = lambda: plots.manifold(vae)
+
+
+def draw(args, out, vae, epochs, evaluation, x, labels, rng):
+    """Every picture that fits the model, into out; all of them of the images x."""
+    from npvae import plots  # here, where a first import that looks for fonts has a name
+
+    figures = {"training_curves": lambda: plots.training_curves(epochs)}
+    if evaluation:
+        figures |= {
+            "reconstructions": lambda: plots.reconstructions(vae, x[:10]),
+            "prior_samples": lambda: plots.prior_samples(vae, rng=rng),
+            "traversals": lambda: plots.traversals(vae, x),
+            "kl_per_dimension": lambda: plots.kl_per_dimension(evaluation),
+        }
+        if args.latent == 2:
+            figures["latent_scatter"] = lambda: plots.latent_scatter(vae, x, labels)
+            figures["manifold"] = lambda: plots.manifold(vae)
     for title, figure in figures.items():
         try:
-            figure().savefig(args.out / f"{title}.png")
+            with named(out / f"{title}.png") as path:
+                figure().savefig(path)
         except ValueError as error:
-            print(f"no {title}.png: {error}")
+            say(f"no {title}.png: {error}")
+
+
+def vacant(folder):
+    """The folder, or folder-2, folder-3, … if it holds an earlier run."""
+    names = (folder.with_name(f"{folder.name}-{i}") for i in count(2))
+    out = folder
+    while (out / "metrics.json").exists():
+        out = next(names)
+    if out != folder:
+        print(f"{folder}/ holds an earlier run; this one goes to {out}/")
+    out.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=out).close()  # what is wrong with the folder is told now
+    return out
 
 
 def main():
     args = parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    out = vacant(args.out)
     data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
     warnings.simplefilter("ignore", npvae.GreyTargetsWarning)  # `explain` says it
     warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
-    likelihood = LIKELIHOODS[args.likelihood](args)
 
     x, test, labels, name = load(args, data_rng)
-    vae = npvae.VAE.init(
-        x.shape[1],
-        hidden=args.hidden,
-        latent_dim=args.latent,
-        likelihood=likelihood,
-        activation=args.activation,
-        x_mean=x.mean(axis=0),
-        rng=init_rng,
-    )
-    run = train(args, vae, x, train_rng)  # what is wrong with the arguments is told here,
-    tempfile.TemporaryFile(dir=args.out).close()  # and here what is wrong with the folder
+    x, x_val = hold_out(args, x)
+    vae = make_vae(args, x, init_rng)
+    run = train(args, vae, x, x_val, train_rng, progress=sys.stderr.isatty())
     widths = "-".join(map(str, [vae.data_dim, *args.hidden, args.latent]))
     print(f"{name}: {len(x):,} training images, {len(test):,} test images")
     print(f"VAE {widths}, {args.activation}, {args.likelihood}; binarize: {args.binarize}")
     explain(args, vae, x)
     compile_kernels(args, vae, x)
 
-    epochs = fit(args, run)
-    vae.save(args.out / "vae.npz")
-    evaluation = npvae.evaluate(vae, test, rng=test_rng)
-    print(f"test {evaluation}")
-    write_metrics(args, name, epochs, evaluation)
-    draw(args, vae, epochs, evaluation, test, labels, plot_rng)
-    print(f"pictures, vae.npz and metrics.json are in {args.out}/")
+    epochs = fit(run)
+    with named(out / "vae.npz") as path:
+        vae.save(path)
+    evaluation = judge(vae, test, test_rng)
+    write_metrics(args, out, name, epochs, evaluation)
+    with waiting("drawing the pictures"):
+        draw(args, out, vae, epochs, evaluation, test, labels, plot_rng)
+    print(f"pictures, vae.npz and metrics.json are in {out}/")
+    if evaluation:
+        print(ADVICE)
+
+
+def hold_out(args, x):
+    """-> the images to train on, the last --validation of them or None"""
+    if not args.validation:
+        return x, None
+    if args.validation >= len(x):
+        raise ValueError(f"--validation is {args.validation}; there are {len(x)} training images")
+    return x[: -args.validation], x[-args.validation :]
 
 
 if __name__ == "__main__":
@@ -255,4 +394,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         sys.exit("stopped")
     except (OSError, ValueError, MemoryError, npvae.NonFiniteError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(wrapped(f"error: {error}"))

@@ -46,6 +46,7 @@ def train(
     objective: Objective | Callable[[int], Objective] = CLOSED_FORM,
     binarize: bool = False,
     x_val: ArrayLike | None = None,
+    progress: bool = False,
 ) -> Iterator[Epoch]:
     """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
 
@@ -60,12 +61,18 @@ def train(
     binarize        True draws binary targets anew each time a row is visited
     x_val (M, D)    evaluated after each epoch, binarised once if binarize is True; it never
                     changes what is learned
+    rng             each call spawns streams of its own from it: a second call goes on elsewhere,
+                    and so does one after rng's state was put back. To repeat a run, make the
+                    rng anew from its seed
+    progress        draw a bar over each epoch's rows on standard error
     Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
     during training. Warns GreyTargetsWarning where the bound is not one of log p(x), and after
     an epoch, once for each kind, DiagnosisWarnings.
     """
     if not isinstance(binarize, bool):
         raise TypeError(f"binarize is {binarize!r}; expected True or False")
+    if not isinstance(progress, bool):
+        raise TypeError(f"progress is {progress!r}; expected True or False")
     reading, purpose = (Bernoulli(), ", to be binarised,") if binarize else (vae.likelihood, "")
     x, unit = vae.check_rows(f"x{purpose}", x, reading)
     if x_val is not None:
@@ -80,7 +87,7 @@ def train(
     for finding in grey_targets(yardsticks):
         warnings.warn(finding, stacklevel=2)
     run = _Run(vae, x, unit, binarize, batch_size, optimizer, yardsticks, *rng.spawn(4))
-    return _epochs(run, epochs, objective, x_val)
+    return _epochs(run, epochs, objective, x_val, progress)
 
 
 class _Run(NamedTuple):
@@ -99,13 +106,14 @@ class _Run(NamedTuple):
     evaluation_rng: np.random.Generator
 
 
-def _epochs(run, epochs, objective, x_val):
+def _epochs(run, epochs, objective, x_val, progress):
     steps, told, before = 0, {GreyTargetsWarning}, -math.inf
     if x_val is not None and run.binarize:
         x_val = draw_binary(x_val, rng=run.evaluation_rng)
     for epoch in range(1, epochs + 1):
         now = _objective_at(objective, epoch)
-        seconds, bound, vitals = _visit(run, now, epoch)
+        with _bar(len(run.x), f"epoch {epoch}/{epochs}", progress) as bar:
+            seconds, bound, vitals = _visit(run, now, epoch, bar)
         steps += math.ceil(len(run.x) / run.batch_size)
         summary = vitals.evaluation
         passing = _may_pass(steps, epoch == epochs, summary.elbo - before, vitals.yardsticks.floor)
@@ -129,16 +137,24 @@ def _epochs(run, epochs, objective, x_val):
         )
 
 
-def _visit(run, objective, epoch):
+def _bar(rows, description, progress):
+    """A bar that is gone when its epoch ends, and is drawn at most ten times a second."""
+    from tqdm import tqdm  # here, so that import npvae need not read it
+
+    style = {"unit": " rows", "leave": False, "mininterval": 0.1, "miniters": 1}
+    return tqdm(total=rows, desc=description, disable=not progress, **style)
+
+
+def _visit(run, objective, epoch, bar):
     """An epoch's steps; -> the seconds they took, their mean bound, vitals of rows as visited."""
     start = time.perf_counter()
-    bound, *rows = _visit_all_rows(run, objective, epoch)
+    bound, *rows = _visit_all_rows(run, objective, epoch, bar)
     seconds = time.perf_counter() - start
     vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(objective, "beta", 1.0))
     return seconds, float(bound.mean(dtype=np.float64)), vitals
 
 
-def _visit_all_rows(run, objective, epoch):
+def _visit_all_rows(run, objective, epoch, bar):
     """A step for each minibatch; -> bound, log p(x|z), mu, logvar of the rows, as visited."""
     vae, N, done = run.vae, len(run.x), 0
     grads = vae.params.empty_like()
@@ -161,6 +177,7 @@ def _visit_all_rows(run, objective, epoch):
         for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
             values[done : done + len(rows)] = batch_values
         done += len(rows)
+        bar.update(len(rows))
     return visited
 
 

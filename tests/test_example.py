@@ -1,9 +1,17 @@
 """The examples as a user runs them; to_pytorch.py has a file of its own."""
 
+import functools
+import importlib.util
+import io
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
+import time
+import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +23,6 @@ SCRIPT = ROOT / "examples" / "mnist_mlp_vae.py"
 PNG = b"\x89PNG\r\n\x1a\n"
 PICTURES = {
     "kl_per_dimension.png",
-    "latent_scatter.png",
     "prior_samples.png",
     "reconstructions.png",
     "training_curves.png",
@@ -49,13 +56,18 @@ def test_it_trains_judges_draws_and_saves(data_dir, tmp_path):
     choices = ["--hidden", 16, 12, "--latent", 2, "--epochs", 2, "--batch-size", 30]
     done = run("--data-dir", data_dir, *choices, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert done.stderr.splitlines() == [
+        "reading MNIST, or downloading it …",
+        "compiling the kernels, once for each kind of model …",
+        "judging the model by the test images …",
+        "drawing the pictures …",
+    ]
     assert "MNIST: 400 training images, 100 test images" in done.stdout
     assert "VAE 784-16-12-2, tanh, bernoulli; binarize: dynamic" in done.stdout
     assert "\nepoch   2  elbo" in done.stdout
     assert max(len(line.removesuffix(f"{out}/")) for line in done.stdout.splitlines()) <= 80
     pictures = {path.name for path in out.glob("*.png")}
-    assert pictures == PICTURES | {"manifold.png"}
+    assert pictures == PICTURES | {"latent_scatter.png", "manifold.png"}
     assert all((out / name).read_bytes().startswith(PNG) for name in pictures)
     assert npvae.VAE.load(out / "vae.npz").latent_dim == 2
 
@@ -86,14 +98,14 @@ def test_every_choice_reaches_the_model(data_dir, tmp_path):
     done = run("--data-dir", data_dir, *sizes, *choices, *rule, *weights, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "gaussian; binarize: none" in done.stdout
-    assert "raised: ClosedForm(beta=0.5, samples=2)" in done.stdout
+    assert "objective: ClosedForm(beta=0.5, samples=2)" in done.stdout
     vae = npvae.VAE.load(tmp_path / "vae.npz")
     assert vae.likelihood == npvae.Gaussian(0.25)
     assert vae.activation == "softplus"
 
 
 @pytest.mark.parametrize(
-    ("choices", "likelihood", "raised"),
+    ("choices", "likelihood", "objective"),
     [
         (
             "--objective importance-weighted --samples 3 --likelihood learned-gaussian",
@@ -112,11 +124,11 @@ def test_every_choice_reaches_the_model(data_dir, tmp_path):
         ),
     ],
 )
-def test_objectives_and_likelihoods(data_dir, tmp_path, choices, likelihood, raised):
+def test_objectives_and_likelihoods(data_dir, tmp_path, choices, likelihood, objective):
     sizes = ["--hidden", 8, "--latent", 3, "--epochs", 2]
     done = run("--data-dir", data_dir, *sizes, *choices.split(), "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"\nraised: {raised}\n" in done.stdout
+    assert f"\nobjective: {objective}\n" in done.stdout
     assert npvae.VAE.load(tmp_path / "vae.npz").likelihood == likelihood
 
 
@@ -128,6 +140,15 @@ def test_grey_targets_come_with_their_entropy(data_dir, tmp_path):
     assert f"grey targets: no elbo can exceed −{entropy:.1f}" in done.stdout
 
 
+@pytest.fixture
+def ctrl_c_is_heard():
+    """A background job ignores it, and so would what it starts; a handler is not handed on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_keeps_what_was_learned(data_dir, tmp_path):
     command = [sys.executable, SCRIPT, "--data-dir", data_dir, "--hidden", "8", "--epochs", "99999"]
     with subprocess.Popen(
@@ -147,7 +168,7 @@ def test_ctrl_c_keeps_what_was_learned(data_dir, tmp_path):
 
 def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
     done = run("--data-dir", data_dir, "--lr", "1e30", "--hidden", 8, "--out", tmp_path)
-    assert "is not finite at epoch 1" in done.stdout
+    assert "is not finite at epoch 1" in " ".join(done.stdout.split())
     vae = npvae.VAE.load(tmp_path / "vae.npz")  # which refuses NaN and inf
     assert vae.data_dim == 784
 
@@ -165,9 +186,15 @@ def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
         (["--objective", "importance-weighted", "--samples", "0"], "error: samples is 0"),
         (["--likelihood", "categorical", "--levels", "1"], "error: levels is 1; expected"),
         (["--free-bits", "0.2"], "--free-bits is for --objective free-bits"),
-        (["--warm-up", "-3"], "--warm-up is -3; expected a number of epochs"),
+        (["--warm-up", "-3"], "--warm-up is -3; expected a number >= 0"),
         (["--data", "glyphs", "--data-dir", "absent"], "--data glyphs reads no files"),
         (["--out", str(SCRIPT)], "error: "),
+        (["--latent", "0"], "latent_dim is 0; expected an integer >= 1"),
+        (["--beta", "-1"], "beta is -1.0; expected a finite number >= 0"),
+        (["--hidden", "500,200"], "'500,200' is no whole number; write two layers as --hidden 500"),
+        (["--seed", "-1"], "--seed is -1; expected a number >= 0"),
+        (["--validation", "-1"], "--validation is -1; expected a number >= 0"),
+        (["--validation", "400"], "--validation is 400; there are 400 training images"),
     ],
 )
 def test_bad_arguments_end_in_one_line(data_dir, tmp_path, arguments, message):
@@ -176,6 +203,125 @@ def test_bad_arguments_end_in_one_line(data_dir, tmp_path, arguments, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "epoch" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "bad", ["--latent 0", "--beta -1", "--lr 0", "--epochs 0", "--batch-size 0", "--sigma 0"]
+)
+def test_a_bad_value_is_told_before_any_data_are_read(bad, tmp_path):
+    likelihood = ["--likelihood", "gaussian"] if "sigma" in bad else []
+    done = run(*bad.split(), *likelihood, "--data-dir", tmp_path / "absent", "--out", tmp_path)
+    assert done.returncode == 2
+    assert "absent" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", [[], ["-OO"]])
+def test_help_fits_a_terminal_breaks_no_word_and_tells_a_default_once(flags):
+    environment = os.environ | {"COLUMNS": "80"}
+    command = [sys.executable, *flags, SCRIPT, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    for word in ("continuous-bernoulli", "importance-weighted", "leaky_relu", "--latent 2"):
+        assert word in done.stdout
+    options = re.split(r"^  (?=-)", done.stdout, flags=re.MULTILINE)
+    assert max(option.count("(default:") for option in options) == 1
+    assert "None" not in done.stdout
+    assert "[500]" not in done.stdout
+
+
+def test_an_earlier_run_is_kept(data_dir, tmp_path):
+    choices = ["--data-dir", data_dir, "--hidden", 8, "--epochs", 1, "--out", tmp_path / "out"]
+    first, second, third = (run(*choices) for _ in range(3))
+    assert "holds an earlier run" not in first.stdout
+    for done, name in ((second, "out-2"), (third, "out-3")):
+        assert f"out/ holds an earlier run; this one goes to {tmp_path / name}/" in done.stdout
+        assert (tmp_path / name / "metrics.json").is_file()
+
+
+def test_images_held_out_are_judged_after_each_epoch(data_dir, tmp_path):
+    choices = ["--hidden", 8, "--epochs", 2, "--validation", 100]
+    done = run("--data-dir", data_dir, *choices, "--out", tmp_path)
+    assert "MNIST: 300 training images, 100 test images" in done.stdout
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    for epoch in metrics["epochs"]:
+        assert f"\nvalidation     {epoch['validation']['elbo']:8.2f} =" in done.stdout
+
+
+def test_a_model_that_cannot_be_judged_is_saved_and_said(data_dir, tmp_path, monkeypatch, capsys):
+    example = imported()
+
+    def explode(*args, **choices):
+        raise FloatingPointError("log p(x|z) of row 3 is not finite")
+
+    monkeypatch.setattr(npvae, "evaluate", explode)
+    command = ["example", "--data-dir", str(data_dir), "--hidden", "8", "--epochs", "1"]
+    monkeypatch.setattr(sys, "argv", [*command, "--out", str(tmp_path)])
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    with warnings.catch_warnings():
+        example.main()
+    told = capsys.readouterr().out
+    assert "the model cannot be judged: log p(x|z) of row 3 is not finite" in told
+    assert json.loads((tmp_path / "metrics.json").read_text())["test"] is None
+    assert npvae.VAE.load(tmp_path / "vae.npz").data_dim == 784
+    assert {path.name for path in tmp_path.glob("*.png")} == {"training_curves.png"}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no file stands for a full disk here")
+@pytest.mark.parametrize("name", ["metrics.json", "training_curves.png"])
+def test_a_full_disk_is_told_with_the_file(data_dir, tmp_path, name):
+    (tmp_path / name).symlink_to("/dev/full")
+    if name == "metrics.json":  # which would pass for an earlier run
+        with (
+            pytest.raises(OSError, match=r"metrics\.json"),
+            imported().named(tmp_path / name) as path,
+        ):
+            path.write_text("{}")
+        return
+    done = run("--data-dir", data_dir, "--hidden", 8, "--epochs", 1, "--out", tmp_path)
+    assert name in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "vae.npz").is_file()
+
+
+def test_without_a_network_two_lines_say_what_happens(monkeypatch, capsys):
+    def fail(folder):
+        raise ConnectionError("gaierror " * 40)
+
+    example = imported()
+    monkeypatch.setattr(npvae.datasets, "load_mnist", fail)
+    drawn = npvae.datasets.glyph_digits
+    monkeypatch.setattr(npvae.datasets, "glyph_digits", lambda n, *, rng: drawn(5, rng=rng))
+    args = SimpleNamespace(data="auto", data_dir=None)
+    assert example.load_grey(args, np.random.default_rng(0))[3] == "glyph digits"
+    told = capsys.readouterr()
+    assert "MNIST could not be downloaded" in told.out
+    assert "gaierror" not in told.out + told.err
+    assert max(map(len, told.out.splitlines())) <= 80
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_where_one_waits_a_clock_ticks(monkeypatch):
+    example, screen = imported(), Terminal()
+    monkeypatch.setattr(example, "TICK", 0.01)
+    monkeypatch.setattr(example, "tqdm", functools.partial(example.tqdm, file=screen, ncols=79))
+    with example.waiting("drawing"):
+        time.sleep(0.3)
+    lines = screen.getvalue().split("\r")
+    assert sum("drawing … 00:00" in line for line in lines) > 3
+    assert not lines[-1].strip()  # gone at the end
+
+
+def imported():
+    """The example as a module of its own."""
+    spec = importlib.util.spec_from_file_location("example", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 NLL = SCRIPT.with_name("log_likelihood.py")

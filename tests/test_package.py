@@ -2,12 +2,15 @@
 
 import inspect
 import os
+import re
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 import npvae
+from equations import ROOT
 
 
 def python(code, **environment):
@@ -72,3 +75,38 @@ def test_nothing_draws_from_numpys_global_state(monkeypatch):
     list(npvae.train(vae, np.eye(4), epochs=1, optimizer=npvae.Adam(), binarize=True, rng=rng))
     npvae.evaluate(vae, np.eye(4), rng=rng)
     assert vae.sample(2, rng=rng, draw=True).shape == (2, 4)
+
+
+def built(hook, folder, monkeypatch):
+    """The wheel that pip would have of the backend that pyproject.toml names, opened."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    backend = pytest.importorskip(re.search(r'build-backend = "(.*)"', project)[1])
+    monkeypatch.chdir(ROOT)
+    return zipfile.ZipFile(folder / getattr(backend, hook)(str(folder)))
+
+
+def test_beside_its_clone_an_editable_install_is_found(tmp_path, monkeypatch):
+    """There the folder of the clone, npvae/, could pass for a package without __init__.py."""
+    site, clone = tmp_path / "site", tmp_path / "beside" / "npvae"
+    clone.mkdir(parents=True)
+    clone.joinpath("npvae").symlink_to(ROOT / "npvae")
+    with built("build_editable", tmp_path, monkeypatch) as wheel:
+        wheel.extractall(site)
+    code = "import importlib.util, site, sys; sys.path.insert(0, ''); site.addsitedir(sys.argv[1]);"
+    code += "print(importlib.util.find_spec('npvae').origin)"
+    found = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, site],
+        cwd=clone.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout.strip() == str(ROOT / "npvae" / "__init__.py"), found.stderr
+
+
+def test_a_wheel_holds_the_package_its_types_and_its_licence_alone(tmp_path, monkeypatch):
+    with built("build_wheel", tmp_path, monkeypatch) as wheel:
+        names = set(wheel.namelist())
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "npvae").rglob("*.py")}
+    (metadata,) = {name.split("/")[0] for name in names if not name.startswith("npvae/")}
+    about = {f"{metadata}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
+    assert names == modules | about | {"npvae/py.typed"}

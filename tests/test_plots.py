@@ -126,11 +126,11 @@ def test_the_pixels_of_a_file_are_those_of_the_images(dpi, style):
     np.testing.assert_allclose(axes, expected, rtol=0, atol=2 / 255)
 
 
-def pixels(figure, dpi):
+def pixels(figure, dpi, channel=0):
     file = io.BytesIO()
     figure.savefig(file, dpi=dpi)
     file.seek(0)
-    return matplotlib.image.imread(file)[..., 0]
+    return matplotlib.image.imread(file)[..., channel]
 
 
 def test_pixels_outside_0_and_1_are_confessed():
@@ -179,6 +179,49 @@ def test_samples_are_means_and_say_so():
     assert np.isnan(shown[7:]).all()
     assert "a mean and not a draw of x" in title(figure)
     assert "n = 7" in title(figure)
+
+
+# Colours, and one of them
+
+
+def coloured(figure):
+    """The sheet's numbers, where matplotlib is given colours."""
+    return np.asarray(figure.axes[0].images[0].get_array())
+
+
+def test_colours_lie_last_in_a_row_of_x_and_the_gap_is_white():
+    x = np.random.default_rng(0).random((3, D))
+    sheet = coloured(
+        plots.reconstructions(transparent(2, likelihood=npvae.Bernoulli()), x, (1, 2, 3))
+    )
+    assert sheet.shape == (2, 8, 3)
+    for i in range(3):
+        np.testing.assert_array_equal(sheet[0, 3 * i : 3 * i + 2].ravel(), x[i])
+    np.testing.assert_array_equal(sheet[:, [2, 5]], 1)
+
+
+def test_colours_outside_0_and_1_are_confessed_and_clipped():
+    x = np.array([[0, 1, 0.5, 0.5, 0.5, 0.5], [1.5, -0.2, 0.5, 0.5, 0.5, 0.5]])
+    figure = plots.reconstructions(transparent(2), x, (1, 2, 3))
+    assert "17% of the pixels lie outside [0, 1]" in title(figure)
+    np.testing.assert_array_equal(coloured(figure)[0, 3], [1, 0, 0.5])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda shape: plots.reconstructions(transparent(2), data(12), shape),
+        lambda shape: plots.prior_samples(transparent(2), 7, shape, rng=np.random.default_rng(0)),
+        lambda shape: plots.manifold(transparent(2), shape, 3),
+        lambda shape: plots.traversals(transparent(2), data(9), shape, steps=4),
+    ],
+)
+def test_every_sheet_has_three_colours_or_one(draw):
+    grey, one, three = (draw(shape) for shape in ((1, 6), (1, 6, 1), (1, 2, 3)))
+    np.testing.assert_array_equal(sheet_of(grey), sheet_of(one))
+    seen = np.unique(np.clip(sheet_of(grey), 0, 1))
+    assert set(seen[~np.isnan(seen)]) | {1.0} == set(np.unique(coloured(three))) | {1.0}
+    assert title(three) == title(grey)
 
 
 # Walks through z
@@ -308,15 +351,21 @@ def test_validation_is_drawn_only_where_there_is_one():
     training, validation = drawn_lines(plots.training_curves(epochs))[0].values()
     np.testing.assert_array_equal(training.get_xdata(), [1, 2, 3, 4])
     np.testing.assert_array_equal(validation.get_xdata(), [2, 4])
-    (legend,) = plots.training_curves(epochs[:1]).legends
-    assert len(legend.get_texts()) == 1
+    (legend,) = plots.training_curves(epochs).legends
+    assert len(legend.get_texts()) == 2
+
+
+def test_one_curve_needs_no_legend_to_say_what_it_is():
+    figure = plots.training_curves([record(1, validated=False), record(2, validated=False)])
+    assert not figure.legends
+    assert figure.get_supxlabel() == "training, mean over the epoch"
 
 
 @pytest.mark.parametrize(
     ("betas", "said"),
     [
         ((1, 1), ""),
-        ((4, 4), "raised ClosedForm(beta=4.0, samples=1)"),
+        ((4, 4), "maximized ClosedForm(beta=4.0, samples=1)"),
         ((0.1, 1), "at last ClosedForm(beta=1.0, samples=1)"),
     ],
 )
@@ -412,6 +461,7 @@ def figures():
         "reconstructions": lambda: plots.reconstructions(two, x, SHAPE),
         "reconstructions, one image": lambda: plots.reconstructions(two, x[:1], (1, D)),
         "samples": lambda: plots.prior_samples(many, 30, (D, 1), rng=rng),
+        "samples in colour": lambda: plots.prior_samples(many, 30, (D // 3, 1, 3), rng=rng),
         "samples, one": lambda: plots.prior_samples(one, 1, SHAPE, rng=rng),
         "manifold": lambda: plots.manifold(two, SHAPE),
         "manifold, one image": lambda: plots.manifold(two, SHAPE, 1),
@@ -446,6 +496,13 @@ def test_nothing_is_cut_off_and_no_text_covers_another(name):
                 assert not any(box.overlaps(other) for other in boxes[:i])
         for legend in figure.legends:
             assert not legend.get_window_extent().overlaps(axes.get_tightbbox())
+
+
+@pytest.mark.parametrize("name", ["curves", "bars", "scatter", "samples"])
+def test_a_notebook_finds_the_picture_of_a_figure(name):
+    figure = figures()[name]()
+    shown = matplotlib.image.imread(io.BytesIO(figure._repr_png_()))
+    np.testing.assert_array_equal(shown[..., :3], pixels(figure, figure.dpi, slice(3)))
 
 
 def test_figures_need_no_screen_no_pyplot_and_leave_matplotlibs_settings_alone():
@@ -488,6 +545,10 @@ def rng():
     return np.random.default_rng(0)
 
 
+def square(D):
+    return npvae.VAE.init(D, hidden=(), latent_dim=2, likelihood=npvae.Bernoulli(), rng=rng())
+
+
 ONE, TWO, X = transparent(1), transparent(2), data(5)
 NAN = np.full((5, D), np.nan)
 
@@ -498,9 +559,16 @@ NAN = np.full((5, D), np.nan)
         (lambda: plots.training_curves([]), ValueError, "epochs is empty"),
         (lambda: plots.training_curves([{"elbo": 1}]), TypeError, "epochs holds a dict"),
         (lambda: plots.training_curves(record(1)), TypeError, "epochs holds a int"),
-        (lambda: plots.reconstructions(TWO, X), ValueError, r"shape is \(28, 28\).*D = 6"),
+        (
+            lambda: plots.reconstructions(TWO, X),
+            ValueError,
+            r"shape is \(28, 28\), the default; the model has D = 6: pass shape=\(rows, columns\)",
+        ),
+        (lambda: plots.prior_samples(square(64), rng=rng()), ValueError, r"pass shape=\(8, 8\)$"),
+        (lambda: plots.prior_samples(square(75), rng=rng()), ValueError, r"shape=\(5, 5, 3\)$"),
+        (lambda: plots.reconstructions(TWO, X, (3, 3)), ValueError, r"^shape is \(3, 3\); expec"),
         (lambda: plots.reconstructions(TWO, X, 6), ValueError, r"\(rows, columns\)"),
-        (lambda: plots.reconstructions(TWO, X, (2, 3, 1)), ValueError, r"\(rows, columns\)"),
+        (lambda: plots.reconstructions(TWO, X, (1, 3, 2)), ValueError, r"\(rows, columns, 3\)"),
         (lambda: plots.reconstructions(TWO, X, (2.0, 3)), TypeError, "rows of shape is 2.0"),
         (lambda: plots.reconstructions(TWO, X, (-2, -3)), ValueError, "rows of shape is -2"),
         (lambda: plots.reconstructions(TWO, X[:, :5], SHAPE), ValueError, r"x has shape \(5, 5\)"),

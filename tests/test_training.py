@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 import warnings
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -419,6 +420,38 @@ def test_one_thread_and_two_give_the_same_bits():
     assert digests[0] == digests[1]
 
 
+@collapse_is_not_the_matter
+def test_progress_is_shown_on_request_row_by_row_and_changes_nothing(capsys):
+    quiet, watched = make(), make()
+    run(quiet, patterns(50), batch_size=20)
+    assert capsys.readouterr() == ("", "")
+    run(watched, patterns(50), batch_size=20, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "epoch 1/2:   0%" in shown.err
+    assert "epoch 2/2:   0%" in shown.err
+    assert "/50 [" in shown.err
+    assert shown.err.split("\r")[-2:] == [" " * len(shown.err.split("\r")[-2]), ""]  # gone
+    assert bits(watched) == bits(quiet)
+
+
+@collapse_is_not_the_matter
+def test_the_bar_moves_within_an_epoch(capsys, monkeypatch):
+    monkeypatch.setattr("npvae.training.descend", slow(npvae.training.descend))
+    run(make(), patterns(50), epochs=1, batch_size=20, progress=True)
+    shown = capsys.readouterr().err
+    assert "20/50" in shown
+    assert "40/50" in shown
+
+
+def slow(function):
+    def slowed(*args):
+        time.sleep(0.11)  # ten times a second it may be drawn
+        return function(*args)
+
+    return slowed
+
+
 def test_stopping_early_keeps_what_was_learned():
     x, vae, whole = patterns(60), make(), make()
     for epoch in npvae.train(
@@ -564,6 +597,7 @@ def test_collapse_is_told_once_where_it_is_seen():
         ({"x": np.full((4, 12), 7)}, ValueError, r"x spans \[7, 7\]"),
         ({"x": np.eye(12, dtype=np.uint8)}, ValueError, "x is uint8 and its largest entry is 1"),
         ({"x_val": np.eye(12, dtype=np.uint8)}, ValueError, "x_val is uint8 and its largest"),
+        ({"progress": 1}, TypeError, "progress is 1; expected True or False"),
         ({"x_val": np.zeros((10, 7))}, ValueError, "x_val has shape"),
         ({"x_val": np.full((4, 12), np.nan)}, ValueError, r"x_val\[0, 0\] is nan"),
     ],

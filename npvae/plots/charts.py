@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
@@ -20,7 +19,7 @@ from .dimensions import (
     label_dimensions,
     latent_summary,
 )
-from .sheet import DPI
+from .sheet import DPI, Figure
 
 # Paul Tol 2021, "Colour schemes", muted, and black: apart for the colour-blind too.
 CLASSES = (
@@ -51,7 +50,11 @@ def training_curves(epochs: Iterable[Epoch]) -> Figure:
         axes.xaxis.set_major_locator(_integers())
     axes.set(ylabel="units", ylim=(0, 1.08 * latent_dim))
     axes.yaxis.set_major_locator(_integers())
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    handles, labels = axes.get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    else:  # one curve needs no key, and four panels no box that explains it
+        figure.supxlabel(*labels, fontsize="small")
     if text := _objective(records):
         figure.suptitle(text, fontsize="medium")
     return figure
@@ -73,11 +76,11 @@ def _integers():
 
 
 def _objective(epochs):
-    """What training raised, where that is not the elbo."""
+    """What training maximized, where that is not the elbo."""
     first, last = epochs[0].objective, epochs[-1].objective
     if all(isinstance(e.objective, ClosedForm | Sampled) and e.objective.beta == 1 for e in epochs):
         return ""
-    return f"Training raised {first}" + (f",\nand at last {last}" if last != first else "")
+    return f"Training maximized {first}" + (f",\nand at last {last}" if last != first else "")
 
 
 def latent_scatter(vae: VAE, x: ArrayLike, labels: ArrayLike) -> Figure:

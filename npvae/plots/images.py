@@ -3,33 +3,32 @@
 import math
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
 
 from .._checks import check_positive_int
 from ..vae import VAE
 from .dimensions import WHAT_DEAD_MEANS, by_kl, label_dimensions, latent_summary
-from .sheet import GAP, centres, sheet_figure, tile
+from .sheet import GAP, Figure, centres, sheet_figure, tile
 
 MNIST = (28, 28)
 PAIRS_ACROSS = 10
 
 
-def reconstructions(vae: VAE, x: ArrayLike, shape: tuple[int, int] = MNIST) -> Figure:
+def reconstructions(vae: VAE, x: ArrayLike, shape: tuple[int, ...] = MNIST) -> Figure:
     """Each image of x above its reconstruction E[x|z] at z = mu, the posterior's mean.
 
-    x (N, D), shape (rows, columns) of an image
+    x (N, D), shape (rows, columns) of an image, or (rows, columns, 3) in colour
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
-    or rows × columns is not D.
+    or shape's product is not D.
     """
     x = vae.check_data("x", x)
-    rows, columns = _check_shape(vae, shape)
-    pairs = np.concatenate([x, vae.reconstruct(x)], axis=1).reshape(-1, 2 * rows, columns)
+    shape = rows, *rest = _check_shape(vae, shape)
+    pairs = np.concatenate([x, vae.reconstruct(x)], axis=1).reshape(-1, 2 * rows, *rest)
     figure, axes = sheet_figure(
         tile(pairs, min(len(pairs), PAIRS_ACROSS)),
         "Each original x above its reconstruction:\nE[x|z] at z = mu, the posterior's mean",
-        (rows, columns),
+        shape,
         left=50,
     )
     middles = centres(-(-len(pairs) // PAIRS_ACROSS), 2 * rows)
@@ -39,13 +38,13 @@ def reconstructions(vae: VAE, x: ArrayLike, shape: tuple[int, int] = MNIST) -> F
 
 
 def prior_samples(
-    vae: VAE, n: int = 100, shape: tuple[int, int] = MNIST, *, rng: np.random.Generator
+    vae: VAE, n: int = 100, shape: tuple[int, ...] = MNIST, *, rng: np.random.Generator
 ) -> Figure:
     """The means E[x|z] of n draws of z from the prior.
 
-    shape (rows, columns) of an image
-    Raises TypeError or ValueError unless n is an integer >= 1, rows × columns is D, and rng
-    a Generator.
+    shape (rows, columns) of an image, or (rows, columns, 3) in colour
+    Raises TypeError or ValueError unless n is an integer >= 1, shape's product is D, and
+    rng a Generator.
     """
     shape = _check_shape(vae, shape)
     images = vae.sample(n, rng=rng).reshape(n, *shape)
@@ -54,12 +53,12 @@ def prior_samples(
     return figure
 
 
-def manifold(vae: VAE, shape: tuple[int, int] = MNIST, n: int = 20) -> Figure:
+def manifold(vae: VAE, shape: tuple[int, ...] = MNIST, n: int = 20) -> Figure:
     """E[x|z] on an n × n grid of z at the prior's quantiles, for a model with Z = 2.
 
-    shape (rows, columns) of an image
+    shape (rows, columns) of an image, or (rows, columns, 3) in colour
     Each image stands for 1/n² of the prior's mass; z[0] grows rightwards, z[1] upwards.
-    Raises TypeError or ValueError unless Z = 2, rows × columns is D, and n an integer >= 1.
+    Raises TypeError or ValueError unless Z = 2, shape's product is D, and n an integer >= 1.
     """
     if vae.latent_dim != 2:
         raise ValueError(f"the model has Z = {vae.latent_dim}; a manifold needs Z = 2")
@@ -84,7 +83,7 @@ def manifold(vae: VAE, shape: tuple[int, int] = MNIST, n: int = 20) -> Figure:
 def traversals(
     vae: VAE,
     x: ArrayLike,
-    shape: tuple[int, int] = MNIST,
+    shape: tuple[int, ...] = MNIST,
     *,
     around: ArrayLike | None = None,
     steps: int = 11,
@@ -92,7 +91,7 @@ def traversals(
     """E[x|z] as one dimension of z runs over the prior's quantiles and the others stay.
 
     x (N, D)        the data over which KL and activity are measured, N >= 2
-    shape           (rows, columns) of an image
+    shape           (rows, columns) of an image, or (rows, columns, 3) in colour
     around (D,)     the others stay at this image's posterior mean; None: at 0
     steps           images a row
     One row a dimension, the largest mean KL first; dead ones, whose posterior mean varies
@@ -156,11 +155,25 @@ def _check_several(x):
 
 
 def _check_shape(vae, shape):
-    if np.shape(shape) != (2,):
-        raise ValueError(f"shape is {shape!r}; expected (rows, columns) of an image")
-    rows, columns = shape
-    check_positive_int("rows of shape", rows)
-    check_positive_int("columns of shape", columns)
-    if rows * columns != vae.data_dim:
-        raise ValueError(f"shape is {shape!r}; expected rows × columns = D = {vae.data_dim}")
-    return rows, columns
+    """-> (rows, columns), or (rows, columns, 3)."""
+    if np.shape(shape) not in ((2,), (3,)) or (len(shape) == 3 and shape[2] not in (1, 3)):
+        raise ValueError(
+            f"shape is {shape!r}; expected (rows, columns) of an image, or (rows, columns, 3)"
+        )
+    check_positive_int("rows of shape", shape[0])
+    check_positive_int("columns of shape", shape[1])
+    if math.prod(shape) != vae.data_dim:
+        raise ValueError(_another_shape(shape, vae.data_dim))
+    return tuple(shape[:2]) if math.prod(shape[2:]) == 1 else tuple(shape)
+
+
+def _another_shape(shape, D):
+    if shape is not MNIST:
+        product = " × ".join(["rows", "columns", "colours"][: len(shape)])
+        return f"shape is {shape!r}; expected {product} = D = {D}"
+    text = f"shape is {shape!r}, the default; the model has D = {D}: pass shape="
+    for colours in ((), (3,)):
+        side = math.isqrt(D // math.prod(colours))
+        if math.prod((side, side, *colours)) == D:
+            return text + repr((side, side, *colours))
+    return text + "(rows, columns), whose product is D"
