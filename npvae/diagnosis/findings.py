@@ -143,7 +143,7 @@ def _at_the_floor(vitals):
     if elbo < _held_against(vitals.yardsticks) and not _is_constant(vitals.yardsticks):
         yield FloorWarning(
             f"elbo {elbo:.2f} is no better than {floor:.2f} nats, the best of a model that "
-            f"ignores z. Likely causes: {_causes(vitals)}a learning rate too large "
+            f"ignores z. Likely causes: {_causes(vitals, 'wide or too narrow')}a learning rate too large "
             "or too small, too few steps"
         )
 
@@ -218,12 +218,14 @@ def overfitting(trained, validated):
 def generalization(vitals, validation):
     """Yield the finding that the elbo of x_val is far below that of x.
 
-    Far is by more than 3 standard errors, and a tenth of what x's elbo is above its floor.
+    Far is by more than 3 standard errors, and a tenth of what lies between x's elbo and its floor.
     """
     elbo, floor = vitals.evaluation.elbo, vitals.yardsticks.floor
     if not np.isfinite(validation.elbo):
         yield RangeWarning(f"elbo of x_val is {validation.elbo}: a number has left the range")
-    elif _is_below(validation, vitals.evaluation) and elbo - validation.elbo > 0.1 * (elbo - floor):
+    elif _is_below(validation, vitals.evaluation) and elbo - validation.elbo > 0.1 * abs(
+        elbo - floor
+    ):
         yield OverfittingWarning(
             f"elbo is {elbo:.2f} ± {vitals.evaluation.standard_error:.2f} on x and "
             f"{validation.elbo:.2f} ± {validation.standard_error:.2f} on x_val: the model has "
@@ -236,17 +238,17 @@ def _is_below(a, b):
     return b.elbo - a.elbo > STANDARD_ERRORS * np.hypot(a.standard_error, b.standard_error)
 
 
-def _causes(vitals):
+def _causes(vitals, width="wide"):
     """Likely causes, to begin a list with."""
-    return _beta(vitals) + _width(vitals) + _constant_columns(vitals)
+    return _beta(vitals) + _width(vitals, width) + _constant_columns(vitals)
 
 
 def _beta(vitals):
     return f"beta = {vitals.beta:g} too large, " if vitals.beta > 1 else ""
 
 
-def _width(vitals):
-    return "a likelihood too wide for the data, " if vitals.yardsticks.has_width else ""
+def _width(vitals, width):
+    return f"a likelihood too {width} for the data, " if vitals.yardsticks.has_width else ""
 
 
 def _constant_columns(vitals):
