@@ -33,7 +33,7 @@ from .elbo import Trace, elbo, elbo_backward
 from .epoch import Epoch, NonFiniteError
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
-from .importance import LogLikelihood, log_likelihood
+from .importance import LogLikelihood, UnreliableWarning, log_likelihood
 from .likelihoods import (
     Bernoulli,
     Categorical,
@@ -86,6 +86,7 @@ __all__ = [
     "Sampled",
     "SpreadWarning",
     "Trace",
+    "UnreliableWarning",
     "WidePosteriorWarning",
     "binarize",
     "bits_per_dim",

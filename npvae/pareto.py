@@ -23,12 +23,12 @@ def largest_weights(tail, log_w):
 def pareto_k(log_w):
     """k̂ of the weights above the smallest one.                 [importance.6]
 
-    log_w (M + 1,), the largest of one row -> k̂; NaN if M < 5 or all are equal, inf if fewer
+    log_w (M + 1,), the largest of one row -> k̂; NaN if M < 5 or all agree to a thousandth, inf if fewer
     than a quarter of them are above 1e-300 of the largest
     """
     w = np.sort(np.exp(log_w - log_w.max()))
     excess = w[1:] - w[0]
-    if len(excess) < 5 or not excess[-1] > 0:
+    if len(excess) < 5 or excess[-1] < 1e-3:  # then what differs may be rounding alone
         return np.nan
     if not excess[len(excess) // 4] > 1e-300:
         return np.inf

@@ -127,7 +127,7 @@ def test_bad_input_is_refused(arguments, error, message):
 @pytest.mark.parametrize("samples", [1, 3])
 @pytest.mark.parametrize("quantity", ["kl", r"log p\(x\|z\)"])
 def test_a_row_beyond_the_range_is_named(quantity, samples):
-    vae = make_vae(npvae.Gaussian(0.5), dtype=np.float32)
+    vae = make_vae(npvae.Gaussian(0.5), hidden=(), dtype=np.float32)
     x = np.zeros((30, 4))
     if quantity == "kl":
         x[23] = 1e30

@@ -511,7 +511,6 @@ def test_a_loop_that_was_forgotten_is_told():
     choices = {"epochs": 1, "optimizer": npvae.Adam(), "rng": np.random.default_rng(0)}
     with pytest.warns(UserWarning, match="train.* was never iterated: nothing was trained") as told:
         npvae.train(make(), patterns(20), **choices)
-        gc.collect()
     assert [warning.filename for warning in told] == [__file__]
 
 
@@ -522,6 +521,7 @@ def test_a_loop_that_was_begun_may_end_anywhere():
     next(epochs)
     epochs.close()
     assert next(epochs, None) is None
+    choices["optimizer"] = npvae.SGD(1e-3)
     for _ in npvae.train(make(), patterns(20), **choices):
         break
     gc.collect()  # a warning would be an error

@@ -143,8 +143,8 @@ def _at_the_floor(vitals):
     if elbo < _held_against(vitals.yardsticks) and not _is_constant(vitals.yardsticks):
         yield FloorWarning(
             f"elbo {elbo:.2f} is no better than {floor:.2f} nats, the best of a model that "
-            f"ignores z. Likely causes: {_causes(vitals, 'wide or too narrow')}a learning rate too large "
-            "or too small, too few steps"
+            f"ignores z. Likely causes: {_causes(vitals, 'wide or too narrow')}a learning rate "
+            "too large or too small, too few steps"
         )
 
 
