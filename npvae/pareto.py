@@ -23,8 +23,8 @@ def largest_weights(tail, log_w):
 def pareto_k(log_w):
     """k̂ of the weights above the smallest one.                 [importance.6]
 
-    log_w (M + 1,), the largest of one row -> k̂; NaN if M < 5 or all agree to a thousandth, inf if fewer
-    than a quarter of them are above 1e-300 of the largest
+    log_w (M + 1,), the largest of one row -> k̂; NaN if M < 5 or all agree to a thousandth, inf
+    if fewer than a quarter of them are above 1e-300 of the largest
     """
     w = np.sort(np.exp(log_w - log_w.max()))
     excess = w[1:] - w[0]

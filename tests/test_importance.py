@@ -16,7 +16,6 @@ from npvae import importance
 from npvae.importance import add_weights, estimate, no_weights
 from npvae.pareto import pareto_k, tail_size
 
-
 heavy_tails_are_not_the_matter = pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")
 
 
@@ -51,7 +50,7 @@ def test_it_is_the_evidence_within_its_standard_error():
 def test_the_standard_error_is_the_spread_of_repetitions():
     vae = linear_model()
     x, _ = make_batch(vae, B=1)
-    results = [npvae.log_likelihood(vae, x, samples=300, rng=rng(seed)) for seed in range(200)]
+    results = [npvae.log_likelihood(vae, x, samples=2000, rng=rng(seed)) for seed in range(200)]
     spread = np.std([result.log_px[0] for result in results], ddof=1)
     predicted = np.mean([result.standard_error[0] for result in results])
     assert predicted == pytest.approx(spread, rel=4 / np.sqrt(2 * 199))
@@ -192,17 +191,16 @@ def test_bad_input_is_refused(arguments, error, message):
 
 @pytest.mark.equation("importance.4")
 def test_few_effective_samples_get_no_error_bar_and_a_warning():
-    """q is a needle two widths beside a posterior that is known."""
+    """q is eight of its widths beside a posterior that is known."""
     vae = linear_model(D=1, Z=1)
     (encoder,), (decoder,), _ = vae.params
     decoder.W[:], decoder.b[:] = 0.6, 0
-    encoder.W[:], encoder.b[:] = [0.6, 0], [1.6, np.log(0.01)]
+    encoder.W[:], encoder.b[:] = [0.6, 0], [4, np.log(0.25)]
     x = rng().normal(size=(5, 1))
     with pytest.warns(npvae.UnreliableWarning, match="5 of 5 rows rests on a few draws") as told:
         result = npvae.log_likelihood(vae, x, samples=500, rng=rng())
     assert told[0].filename == __file__
     assert np.all(np.abs(result.log_px - evidence(vae, x)) > 1)
-    assert np.all((result.effective_samples < 10) | (result.pareto_k > 1))
     few = result.effective_samples < 10
     assert few.any()
     np.testing.assert_array_equal(np.isnan(result.standard_error), few)
