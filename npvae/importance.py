@@ -116,8 +116,8 @@ def _warn_of_unreliable(result, M):
     warnings.warn(
         f"log p(x) of {(few | heavy).sum():,} of {len(few):,} rows rests on a few draws, and is "
         f"likely too low: {few.sum():,} have fewer than {EFFECTIVE_SAMPLES} effective samples, "
-        f"{heavy.sum():,} a k̂ well above {RELIABLE_K}. {_draws_needed(result.pareto_k)}Or train "
-        "with npvae.ImportanceWeighted(5), whose q is wider",
+        f"{heavy.sum():,} a k̂ well above {RELIABLE_K}. {_draws_needed(result.pareto_k)}A q(z|x) "
+        "wider than the posterior would help: npvae.ImportanceWeighted may train one, so compare k̂",
         UnreliableWarning,
         stacklevel=3,
     )
