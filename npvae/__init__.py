@@ -16,13 +16,16 @@ from . import datasets, exact
 from .activations import ACTIVATIONS
 from .diagnosis import (
     CollapseWarning,
+    ConstantDataWarning,
     DeadUnitsWarning,
     Diagnosis,
     DiagnosisWarning,
     EntropyWarning,
     FloorWarning,
     GreyTargetsWarning,
+    OverfittingWarning,
     RangeWarning,
+    SpreadWarning,
     WidePosteriorWarning,
     diagnose,
 )
@@ -30,7 +33,7 @@ from .elbo import Trace, elbo, elbo_backward
 from .epoch import Epoch, NonFiniteError
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
-from .importance import LogLikelihood, log_likelihood
+from .importance import LogLikelihood, UnreliableWarning, log_likelihood
 from .likelihood_check import LikelihoodCheck, LikelihoodError, check_likelihood
 from .likelihoods import (
     Bernoulli,
@@ -61,6 +64,7 @@ __all__ = [
     "Categorical",
     "ClosedForm",
     "CollapseWarning",
+    "ConstantDataWarning",
     "ContinuousBernoulli",
     "DeadUnitsWarning",
     "Diagnosis",
@@ -81,10 +85,13 @@ __all__ = [
     "LikelihoodError",
     "LogLikelihood",
     "NonFiniteError",
+    "OverfittingWarning",
     "Params",
     "RangeWarning",
     "Sampled",
+    "SpreadWarning",
     "Trace",
+    "UnreliableWarning",
     "WidePosteriorWarning",
     "binarize",
     "bits_per_dim",

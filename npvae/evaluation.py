@@ -83,7 +83,8 @@ def evaluate(
     x (N, D), samples L -> Evaluation, with z drawn from q(z|x), never its mean; beta is 1
     Of grey x a Bernoulli likelihood makes a cross-entropy; `binarize` x for a bound on log p(x).
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
-    samples or batch_size no integer >= 1, rng no Generator.
+    samples or batch_size no integer >= 1, rng no Generator; FloatingPointError, naming the row,
+    if its log p(x|z) or kl is not finite.
     """
     x, unit = vae.check_rows("x", x, vae.likelihood)
     check_positive_int("samples", samples)
@@ -92,8 +93,21 @@ def evaluate(
     rows = []
     for batch in vae.batches(x, unit, batch_size):
         noise = rng.standard_normal((samples, len(batch), vae.latent_dim), vae.dtype)
-        rows.append(per_row(elbo(vae, batch, noise)))
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, with a row
+            trace = elbo(vae, batch, noise)
+        _require_finite(trace, start, vae.dtype)
+        rows.append(per_row(trace))
     return summarize(*map(np.concatenate, zip(*rows, strict=True)))
+
+
+def _require_finite(trace, start, dtype):
+    for name, values in (("kl", trace.kl), ("log p(x|z)", trace.log_px_z)):
+        if not np.isfinite(values).all():
+            row = start + np.argwhere(~np.isfinite(values))[0, -1]
+            raise FloatingPointError(
+                f"{name} of row {row} is not finite: a parameter is not, or a number has left "
+                f"the range of {dtype}"
+            )
 
 
 def per_row(trace):

@@ -6,6 +6,7 @@ an array fails that is off by more than the tolerance and by more than rounding 
 A wrong forward beside the backward that belongs to it passes.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -115,14 +116,11 @@ def check_gradient(
     y = _check_output(f(*args))
     dy = np.asarray(rng.standard_normal(y.shape))
     grads = f_backward(dy.copy(), *map(_float64, args))
-    if len(args) == 1 and not isinstance(grads, tuple | list):
-        grads = (grads,)
-    if len(grads) != len(args):
-        raise GradientError(f"f_backward returned {len(grads)} gradients for {len(args)} arguments")
+    grads = _check_count(grads, len(args))
     check = _Check(lambda: f(*args), dy, y, rng, tolerance, coordinates)
     return [
-        _check_array(check, f"argument {k}", arg, grad)
-        for k, (arg, grad) in enumerate(zip(args, grads, strict=True))
+        _check_array(check, name, arg, grad)
+        for name, arg, grad in zip(_argument_names(f, len(args)), args, grads, strict=True)
         if grad is not None
     ]
 
@@ -185,15 +183,28 @@ def _check_array(check, name, x, dx):
     error = _score(backward, slopes, rounding)
     floor = np.linalg.norm(rounding) / check.tolerance
     if not relative_error(backward, slopes, max(floor, TINY)) <= check.tolerance:
-        worst = np.argmax(np.abs(backward - slopes))
-        kink = _has_kink(check, x, indices[worst])
+        gaps = np.abs(backward - slopes)
+        worst = np.argmax(gaps)
+        kink = _has_kink(check, x, indices[worst], gaps[worst])
         raise GradientError(
             f"{_entry(name, indices[worst])}: the backward gives {backward[worst]:.12g}, central "
             f"differences {slopes[worst]:.12g}; relative error of the array {error:.1e}, "
             f"allowed {check.tolerance:.1e}"
             + ("; f has a kink right there, so check it at another point" if kink else "")
+            + _common_factor(backward, slopes, floor, check.tolerance)
         )
     return error
+
+
+def _common_factor(backward, slopes, floor, tolerance):
+    """Words for a backward that is one number times the differences, else none."""
+    square = np.sum(slopes * slopes)
+    if len(slopes) == 1 or not square > 0:
+        return ""
+    factor = np.sum(backward * slopes) / square
+    if not relative_error(backward, factor * slopes, max(abs(factor) * floor, TINY)) <= tolerance:
+        return ""
+    return f"; the backward is {factor:.6g} times the differences, everywhere"
 
 
 def _score(dx, slopes, rounding):
@@ -215,6 +226,30 @@ def _check_form(name, x, dx):
     return dx
 
 
+def _check_count(grads, n):
+    """The gradients of n arguments, as a sequence of n."""
+    if not isinstance(grads, tuple | list):
+        if n != 1:
+            raise GradientError(
+                f"f_backward returned one array {np.shape(grads)}; expected a tuple of {n} "
+                "gradients, one for each argument"
+            )
+        return (grads,)
+    if len(grads) != n:
+        raise GradientError(f"f_backward returned {len(grads)} gradients for {n} arguments")
+    return grads
+
+
+def _argument_names(f, n):
+    """The names in f's signature; "argument 0", … where it has none to tell."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):  # not every function written in C has a signature
+        parameters = ()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return names[:n] + [f"argument {k}" for k in range(len(names), n)]
+
+
 def _indices(check, x):
     flat = np.arange(x.size)
     if check.coordinates is not None and check.coordinates < x.size:
@@ -222,13 +257,18 @@ def _indices(check, x):
     return [np.unravel_index(i, x.shape) for i in flat]
 
 
-def _has_kink(check, x, index):
-    """Whether the slope jumps within the last step that `slope` could take."""
+def _has_kink(check, x, index, gap):
+    """Whether the slope jumps within the last step that `slope` could take, by enough.
+
+    A backward that gives the slope of one side is off by half the jump, gap = jump/2; and of a
+    kink beside x, not on it, a step sees a part. So half of gap, a quarter of the jump, is asked.
+    Four evaluations stand in a jump, and two in 2 D_h: rounding weighs four times as much.
+    """
     h = step_size(x[index]) / 4 ** (STEPS - 2)
     narrow, wide = (
         abs(slope_jump(check.f, check.dy, check.y, x, index, step)) for step in (h, 16 * h)
     )
-    return narrow > wide / 4 and narrow > rounding_error(check.dy, check.y, h)
+    return narrow > max(wide / 4, gap / 2, 4 * rounding_error(check.dy, check.y, h))
 
 
 def _entry(name, index):

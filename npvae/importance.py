@@ -1,5 +1,7 @@
 """log p(x) itself, by importance sampling: draws from q(z|x), weighted as if from the prior."""
 
+import textwrap
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +10,7 @@ from numpy.typing import ArrayLike
 from ._checks import check_positive_int, check_rng
 from .activations import ACTIVATIONS
 from .dense import stack
+from .pareto import largest_weights, pareto_k, tail_size
 from .ratio import log_ratio
 from .reparameterization import reparameterize
 from .vae import VAE
@@ -15,25 +18,36 @@ from .vae import VAE
 IMAGES = 20  # rows of x at once, with at most
 DRAWS = 200  # draws of z for each, fewer where the decoder emits more than
 NUMBERS = 4_000_000  # numbers for them: they should stay in the cache
+EFFECTIVE_SAMPLES = 10  # with fewer, no standard error is told
+RELIABLE_K = 0.7  # the largest k̂ with which a number of draws in reach is enough
+
+
+class UnreliableWarning(UserWarning):
+    """An estimate of log p(x) rests on a few of its draws."""
 
 
 class LogLikelihood(NamedTuple):
     """log p(x) of each row, and how far to trust it."""
 
     log_px: np.ndarray  # (N,) nats
-    standard_error: np.ndarray  # (N,) nats, of the draws of z; NaN for one draw
+    standard_error: np.ndarray  # (N,) nats, of the draws of z; NaN below 10 effective samples
     effective_samples: np.ndarray  # (N,), of the draws: how many equal weights are worth as much
+    pareto_k: np.ndarray  # (N,), of the largest weights; above 0.7 the estimate is unreliable
 
     def __str__(self) -> str:
         N = len(self.log_px)
         text = f"log p(x) {self.log_px.mean():.2f} nats a row"
-        if N > 1:
+        few = np.isnan(self.standard_error).sum()
+        if few:
+            text += f", likely too low: {few:,} of {N:,} rows have too few effective samples"
+        elif N > 1:
             text += f", ± {self.log_px.std() / np.sqrt(N):.2f} over {N:,} rows"
-        drawn = np.sqrt(np.square(self.standard_error).sum()) / N
-        if np.isfinite(drawn):
+        if not few:
+            drawn = np.sqrt(np.square(self.standard_error).sum()) / N
             text += f", ± {drawn:.2g} by the draws"
         least, most = self.effective_samples.min(), self.effective_samples.max()
-        return f"{text}; effective samples {least:.0f} to {most:.0f}"
+        text += f"; effective samples {least:.0f} to {most:.0f}"
+        return textwrap.fill(text, 80, subsequent_indent="  ")
 
 
 class Sums(NamedTuple):
@@ -65,6 +79,7 @@ def log_likelihood(
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
     samples no integer >= 1, rng no Generator, progress no bool; FloatingPointError, naming the
     row, if a weight's logarithm is not finite.
+    Warns UnreliableWarning if of some rows a few draws carry the estimate.
     Burda, Grosse & Salakhutdinov 2015, section 5, with K = 5000.
     """
     from tqdm import tqdm  # here, so that import npvae need not read it
@@ -75,17 +90,47 @@ def log_likelihood(
     if not isinstance(progress, bool):
         raise TypeError(f"progress is {progress!r}; expected True or False")
     at_once = min(DRAWS, 1 + NUMBERS // (IMAGES * vae.likelihood.output_width(vae.data_dim)))
-    rows = []
+    rows, M = [], tail_size(samples)
     with tqdm(total=len(x), unit=" rows", disable=not progress) as bar:
         for i, batch in enumerate(vae.batches(x, unit, IMAGES)):
             start = i * IMAGES
-            sums = no_weights(len(batch))
+            sums, tail = no_weights(len(batch)), np.full((M + 1, len(batch)), -np.inf)
             for first in range(0, samples, at_once):
                 draws = min(at_once, samples - first)
-                sums = add_weights(sums, _finite_log_weights(vae, batch, draws, start, rng))
-            rows.append(estimate(sums, samples))
+                log_w = _finite_log_weights(vae, batch, draws, start, rng).astype(np.float64)
+                sums, tail = add_weights(sums, log_w), largest_weights(tail, log_w)
+            rows.append((*estimate(sums, samples), np.array([pareto_k(row) for row in tail.T])))
             bar.update(len(batch))
-    return LogLikelihood(*map(np.concatenate, zip(*rows, strict=True)))
+    result = LogLikelihood(*map(np.concatenate, zip(*rows, strict=True)))
+    if samples >= EFFECTIVE_SAMPLES:  # with fewer it is known
+        _warn_of_unreliable(result, M)
+    return result
+
+
+def _warn_of_unreliable(result, M):
+    few = np.isnan(result.standard_error)
+    noise = 2 * (1 + RELIABLE_K) / np.sqrt(M)  # two standard deviations of k̂, at that k
+    heavy = result.pareto_k > RELIABLE_K + noise
+    if not (few | heavy).any():
+        return
+    warnings.warn(
+        f"log p(x) of {(few | heavy).sum():,} of {len(few):,} rows rests on a few draws, and is "
+        f"likely too low: {few.sum():,} have fewer than {EFFECTIVE_SAMPLES} effective samples, "
+        f"{heavy.sum():,} a k̂ well above {RELIABLE_K}. {_draws_needed(result.pareto_k)}A q(z|x) "
+        "wider than the posterior would help: npvae.ImportanceWeighted may train one, so compare k̂",
+        UnreliableWarning,
+        stacklevel=3,
+    )
+
+
+def _draws_needed(pareto_k):
+    """Advice: 10^(1/(1 − k̂)) draws for the worst row; Vehtari et al. 2024, section 3."""
+    worst = np.nanmax(pareto_k, initial=0)
+    if worst < RELIABLE_K:
+        return "Take more samples. "
+    if worst >= 0.9:
+        return f"Take more samples, though with k̂ = {worst:.2f} no number in reach is enough. "
+    return f"Take more samples, at least {10 ** (1 / (1 - worst)):,.0f} for k̂ = {worst:.2f}. "
 
 
 def _finite_log_weights(vae, x, draws, start, rng):
@@ -139,9 +184,11 @@ def estimate(sums, samples):
     """log_px = largest + log(Σw/K),  effective_samples = (Σw)²/Σw²,        [importance.3]
 
     standard_error² = (K/effective_samples − 1)/(K − 1).         [importance.4]
-    The last is the variance of the mean weight, over its square; Kish 1965 for the second.
+    The last is the variance of the mean weight, over its square; NaN below 10 effective samples,
+    where it is no error of a logarithm. Kish 1965 for the second.
     """
     effective = np.square(sums.w) / sums.w2
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.maximum(samples / effective - 1, 0) / np.float64(samples - 1)
-    return sums.largest + np.log(sums.w / samples), np.sqrt(variance), effective
+    error = np.where(effective < EFFECTIVE_SAMPLES, np.nan, np.sqrt(variance))
+    return sums.largest + np.log(sums.w / samples), error, effective

@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -13,13 +14,16 @@ from . import kernels
 from ._checks import check_positive_int, check_rng
 from .diagnosis import (
     CollapseWarning,
+    ConstantDataWarning,
     DeadUnitsWarning,
     FloorWarning,
     GreyTargetsWarning,
+    SpreadWarning,
     Yardsticks,
     findings,
-    grey_targets,
     measure,
+    of_data,
+    overfitting,
     take_vitals,
 )
 from .elbo import CLOSED_FORM, elbo, elbo_backward
@@ -33,6 +37,7 @@ from .vae import VAE
 
 LARGE_STEP = 1e6
 SETTLED_STEPS = 500  # before so many, a model may yet wake its units and leave the floor
+JUDGED_ROWS = 10  # of x_val; the standard error of fewer says little
 
 
 def train(
@@ -66,8 +71,8 @@ def train(
                     rng anew from its seed
     progress        draw a bar over each epoch's rows on standard error
     Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
-    during training. Warns GreyTargetsWarning where the bound is not one of log p(x), and after
-    an epoch, once for each kind, DiagnosisWarnings.
+    during training, and FloatingPointError if x_val's bound is not finite. Warns at once of
+    what is wrong with the data, and after an epoch, once for each kind, DiagnosisWarnings.
     """
     if not isinstance(binarize, bool):
         raise TypeError(f"binarize is {binarize!r}; expected True or False")
@@ -84,10 +89,23 @@ def train(
         raise TypeError(f"optimizer is {optimizer!r}; expected one such as npvae.Adam(1e-3)")
     check_rng(rng)
     yardsticks = measure(vae, x, unit, binarized=binarize)
-    for finding in grey_targets(yardsticks):
+    for finding in of_data(yardsticks):
         warnings.warn(finding, stacklevel=2)
     run = _Run(vae, x, unit, binarize, batch_size, optimizer, yardsticks, *rng.spawn(4))
-    return _epochs(run, epochs, objective, x_val, progress)
+    started: list[bool] = []
+    iterator = _epochs(run, epochs, objective, x_val, progress, started)
+    weakref.finalize(iterator, _warn_unless, started).atexit = False
+    return iterator
+
+
+def _warn_unless(started):
+    """Warn at the line where a generator died, if it had not begun: it is easy to forget."""
+    if not started:
+        message = (
+            "train(…) was never iterated: nothing was trained; loop over it, "
+            "`for epoch in npvae.train(…)`"
+        )
+        warnings.warn(message, stacklevel=3)  # between here and there is weakref's call
 
 
 class _Run(NamedTuple):
@@ -106,8 +124,10 @@ class _Run(NamedTuple):
     evaluation_rng: np.random.Generator
 
 
-def _epochs(run, epochs, objective, x_val, progress):
-    steps, told, before = 0, {GreyTargetsWarning}, -math.inf
+def _epochs(run, epochs, objective, x_val, progress, started):
+    started.append(True)
+    steps, told, before = 0, {ConstantDataWarning, GreyTargetsWarning, SpreadWarning}, -math.inf
+    trained, validated = [], []
     if x_val is not None and run.binarize:
         x_val = draw_binary(x_val, rng=run.evaluation_rng)
     for epoch in range(1, epochs + 1):
@@ -118,7 +138,13 @@ def _epochs(run, epochs, objective, x_val, progress):
         summary = vitals.evaluation
         passing = _may_pass(steps, epoch == epochs, summary.elbo - before, vitals.yardsticks.floor)
         before = summary.elbo
-        for finding in findings(vitals):
+        validation = None if x_val is None else evaluate(run.vae, x_val, rng=run.evaluation_rng)
+        trained.append(summary)
+        validated += [] if validation is None else [validation]
+        told_now = list(findings(vitals))
+        if validation is not None and len(x_val) >= JUDGED_ROWS:
+            told_now += overfitting(trained, validated)
+        for finding in told_now:
             if type(finding) not in told | passing:
                 told.add(type(finding))
                 warnings.warn(type(finding)(f"{finding} (after epoch {epoch})"), stacklevel=2)
@@ -133,7 +159,7 @@ def _epochs(run, epochs, objective, x_val, progress):
             objective=now,
             seconds=seconds,
             images_per_second=len(run.x) / seconds,
-            validation=None if x_val is None else evaluate(run.vae, x_val, rng=run.evaluation_rng),
+            validation=validation,
         )
 
 

@@ -4,17 +4,22 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import bernoulli, norm
 
 import npvae
-from npvae.diagnosis import measure
+from npvae.diagnosis import measure, of_data, optimism, overfitting
+from npvae.diagnosis.measures import sobol_noise
 
 WARNINGS = (
     npvae.CollapseWarning,
+    npvae.ConstantDataWarning,
     npvae.DeadUnitsWarning,
     npvae.EntropyWarning,
     npvae.FloorWarning,
     npvae.GreyTargetsWarning,
+    npvae.OverfittingWarning,
     npvae.RangeWarning,
+    npvae.SpreadWarning,
     npvae.WidePosteriorWarning,
 )
 
@@ -229,3 +234,215 @@ def test_bad_data_are_refused(x, message):
 
 def test_every_kind_can_be_silenced_by_one_class():
     assert all(issubclass(kind, npvae.DiagnosisWarning) for kind in WARNINGS)
+
+
+def fit(rows):
+    """Mean and width of each column."""
+    return rows.mean(axis=0), rows.std(axis=0)
+
+
+@pytest.mark.equation("diagnosis.2")
+@pytest.mark.parametrize(
+    ("likelihood", "draw", "fitted"),
+    [
+        (
+            npvae.HeteroscedasticGaussian(1e-3),
+            lambda n, rng: 2 * rng.standard_normal((n, 3)),
+            lambda x, new: norm.logpdf(new, *fit(x)),
+        ),
+        (
+            npvae.Gaussian(0.5),
+            lambda n, rng: 2 * rng.standard_normal((n, 3)),
+            lambda x, new: norm.logpdf(new, x.mean(axis=0), 0.5),
+        ),
+        (
+            npvae.LearnedGaussian(),
+            lambda n, rng: 2 * rng.standard_normal((n, 3)),
+            lambda x, new: norm.logpdf(new, x.mean(axis=0), np.sqrt(x.var(axis=0).mean())),
+        ),
+        (
+            npvae.Bernoulli(),
+            lambda n, rng: (rng.random((n, 3)) < 0.4).astype(float),
+            lambda x, new: bernoulli.logpmf(new, x.mean(axis=0)),
+        ),
+    ],
+    ids=["heteroscedastic", "gaussian", "learned", "bernoulli"],
+)
+def test_a_floor_flatters_itself_by_the_optimism(likelihood, draw, fitted):
+    """4000 times: a constant is fitted to 40 rows, scored on them and on 40 others."""
+    N, repeats, lost, predicted = 40, 4000, [], []
+    for seed in range(repeats):
+        x, new = draw(N, rng([seed, 0])), draw(N, rng([seed, 1]))
+        lost.append(likelihood.floor(x) - fitted(x, new).sum(axis=1).mean())
+        predicted.append(optimism(likelihood, x))
+    standard_error = np.std(lost) / np.sqrt(repeats)
+    assert np.mean(lost) == pytest.approx(np.mean(predicted), rel=0.1, abs=3 * standard_error)
+    assert np.mean(lost) > 10 * standard_error
+
+
+def test_few_rows_have_no_floor():
+    assert optimism(npvae.Gaussian(1.0), rng().random((3, 12))) == np.inf
+    assert optimism(npvae.Bernoulli(), rng().random((3, 12))) == np.inf
+
+
+def test_a_model_as_good_as_one_that_ignores_z_is_not_accused_on_few_rows():
+    """One fitted to 20 rows, judged on 20 others, a hundred times."""
+    vae = make(npvae.LearnedGaussian(), latent_dim=1)
+    vae.params.decoder[0].W[:] = 0
+    for array in vae.params.encoder[-1]:
+        array[:] = 0
+    for seed in range(100):
+        fitted, x = rng([seed, 0]).standard_normal((2, 20, 12))
+        vae.params.decoder[-1].b[:] = fitted.mean(axis=0)
+        vae.params.likelihood["logvar"][:] = np.log(fitted.var(axis=0).mean())
+        assert npvae.FloorWarning not in found(vae, x)
+    vae.params.decoder[-1].b[:] += 5
+    assert npvae.FloorWarning in found(vae, x)
+
+
+def table(rows=178):
+    """Numbers of different kinds, made of two hidden ones, as tables have them."""
+    hidden = rng(3).standard_normal((rows, 2))
+    x = hidden @ rng(4).standard_normal((2, 12)) + 0.5 * rng(5).standard_normal((rows, 12))
+    return (x * np.geomspace(0.1, 300, 12) + np.geomspace(1, 700, 12)).astype(np.float32)
+
+
+def test_columns_of_very_different_spread_are_told_and_standardised_ones_are_sound():
+    x = table()
+    vae = make(npvae.LearnedGaussian(), x_mean=x.mean(axis=0))
+    kinds = told_in_training(vae, x, epochs=60)
+    assert kinds[0] is npvae.SpreadWarning
+    assert npvae.FloorWarning in kinds
+    spread, floor = npvae.diagnose(vae, x).findings
+    assert [type(spread), type(floor)] == [npvae.SpreadWarning, npvae.FloorWarning]
+    deviation = x.std(axis=0)
+    assert f"from {deviation.min():.3g} (column {deviation.argmin()})" in str(spread)
+    assert f"to {deviation.max():.3g} (column {deviation.argmax()})" in str(spread)
+    x = (x - x.mean(0)) / x.std(0)
+    vae = make(npvae.LearnedGaussian(), x_mean=x.mean(axis=0))
+    assert told_in_training(vae, x, epochs=60) == []
+    assert found(vae, x) == []
+
+
+def test_margins_of_images_are_no_spread():
+    x = np.clip(patterns() * np.geomspace(1e-3, 1, 12), 0, 1)
+    assert list(of_data(measure(make(npvae.Gaussian(0.5)), x, 1))) == []
+    assert list(of_data(measure(make(), np.rint(x), 1))) == []
+
+
+def test_constant_columns_are_left_out_of_the_spread():
+    x = table()
+    x[:, 3] = 7
+    (spread,) = of_data(measure(make(npvae.Gaussian(0.5)), x, 1))
+    assert "from 0.0921 (column 0)" in str(spread)
+    assert str(spread).endswith("those that are constant left out")
+
+
+@pytest.mark.parametrize("likelihood", [npvae.Bernoulli(), npvae.Gaussian(0.5)])
+def test_rows_that_are_all_equal_are_the_cause(likelihood):
+    x = np.tile(patterns(1), (1200, 1))
+    vae = make(likelihood)
+    assert told_in_training(vae, x, epochs=6) == [npvae.ConstantDataWarning]
+    (finding,) = npvae.diagnose(vae, x).findings
+    assert str(finding).startswith("x has no variance: all 1,200 rows are equal")
+
+
+def test_constant_columns_are_among_the_causes_of_collapse():
+    x = patterns()
+    x[:, 2:] = 1
+    vae = make(npvae.Gaussian(3.0), x_mean=x.mean(axis=0))
+    vae.params.encoder[-1].W[:] = 0
+    (collapse,) = (f for f in npvae.diagnose(vae, x).findings if type(f) is npvae.CollapseWarning)
+    assert "10 of 12 columns of x constant, " in str(collapse)
+
+
+def digits(rows, seed):
+    return npvae.datasets.glyph_digits(rows, rng=rng(seed)).images
+
+
+def test_overfitting_is_told_once_with_the_best_epoch():
+    x, x_val = digits(30, 0), digits(60, 1)
+    options = {"hidden": (64,), "latent_dim": 8, "x_mean": x.mean(axis=0), "rng": rng()}
+    vae = npvae.VAE.init(784, likelihood=npvae.LearnedGaussian(optimal=True), **options)
+    run = npvae.train(
+        vae, x, epochs=60, batch_size=10, optimizer=npvae.Adam(5e-3), x_val=x_val, rng=rng()
+    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        epochs = list(run)
+    (told,) = (w for w in caught if w.category is npvae.OverfittingWarning)
+    assert told.filename == __file__
+    validations = [epoch.validation.elbo for epoch in epochs]
+    found_after = int(str(told.message).rpartition("after epoch ")[2].rstrip(")"))
+    best = int(np.argmax(validations[:found_after]))
+    assert f"best at {validations[best]:.2f}, after epoch {best + 1}," in str(told.message)
+    assert f"fallen to {validations[found_after - 1]:.2f} ±" in str(told.message)
+    diagnosis = npvae.diagnose(vae, x, x_val)
+    assert npvae.OverfittingWarning in map(type, diagnosis.findings)
+    assert f"validation elbo {diagnosis.validation.elbo:.2f}" in str(diagnosis)
+    assert npvae.OverfittingWarning not in found(vae, x)
+
+
+def test_a_healthy_run_is_not_called_overfitted():
+    x, x_val = patterns(), patterns(300, seed=7)
+    vae = make()
+    assert told_in_training(vae, x, epochs=40, x_val=x_val) == []
+    assert npvae.diagnose(vae, x, x_val).findings == []
+    assert npvae.diagnose(vae, x).validation is None
+
+
+def judged(elbo, standard_error=1.0):
+    empty = np.empty(0)
+    return npvae.Evaluation(elbo, standard_error, elbo, 0.0, empty, empty)
+
+
+@pytest.mark.parametrize(
+    ("trained", "validated", "told"),
+    [
+        ([1, 2, 3, 4, 5], [0, -9, -9, -9, -9], True),
+        ([1, 2, 3, 4, 5], [0, 0, -9, -9, -9], True),
+        ([1, 2, 3, 4, 5], [0, 0, 0, -9, -9], False),  # two epochs only
+        ([1, 2, 3, 4, 5], [0, -9, -9, 0, -9], False),  # not in a row
+        ([1, 2, 3, 4, 5], [0, -4, -4, -4, -4], False),  # noise: 3 √2 = 4.2
+        ([1, -2, -3, -4, -5], [0, -9, -9, -9, -9], False),  # training falls as well
+        ([-20, -19, -18, -17, -16], [0, -9, -9, -9, -9], False),  # validation is above
+    ],
+)
+def test_what_is_called_overfitting(trained, validated, told):
+    findings = overfitting([judged(e) for e in trained], [judged(e) for e in validated])
+    assert bool(list(findings)) == told
+
+
+def test_a_part_is_a_percentage_that_can_be_read():
+    x = np.full((40, 12), 0.3, np.float32)
+    x[:, 0], x[0, 0] = 0, 1
+    text = str(npvae.diagnose(make(), x))
+    assert "92 % of the targets" in text
+    x[:, 0] = 0.3
+    assert "100 % of the targets" in " ".join(str(f) for f in npvae.diagnose(make(), x).findings)
+
+
+def test_more_latents_than_sobol_has_dimensions():
+    vae = make(latent_dim=21_203, hidden=(1,))
+    x = patterns(5)
+    one, two = npvae.diagnose(vae, x), npvae.diagnose(vae, x)
+    assert np.isfinite(one.vitals.evaluation.elbo)
+    assert one.vitals.evaluation.elbo == two.vitals.evaluation.elbo
+    noise = sobol_noise(21_203)
+    values = np.concatenate([noise(2), noise(300)])
+    np.testing.assert_array_equal(values[:302], sobol_noise(21_203)(302))
+    assert np.abs(values[:, -2:].mean(axis=0)).max() < 4 / np.sqrt(302)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    "likelihood", [npvae.Gaussian(1.0), npvae.LearnedGaussian(), npvae.HeteroscedasticGaussian()]
+)
+def test_data_beyond_the_range_are_diagnosed_and_not_crashed_on(likelihood, dtype):
+    vae = make(likelihood, dtype=dtype)
+    x = patterns().astype(dtype)
+    x[3, 4] = 1e30 if dtype == np.float32 else 1e300
+    diagnosis = npvae.diagnose(vae, x, x)
+    assert npvae.RangeWarning in map(type, diagnosis.findings)
+    assert "floor nan" not in str(diagnosis)
+    assert "floor inf" not in str(diagnosis).replace("-", "")

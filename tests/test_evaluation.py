@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import npvae
+from models import make_vae
 from npvae.evaluation import summarize
 
 
@@ -121,3 +122,17 @@ def test_bad_input_is_refused(arguments, error, message):
     arguments = {"x": binary(4), "rng": np.random.default_rng(0)} | arguments
     with pytest.raises(error, match=message):
         npvae.evaluate(make(), arguments.pop("x"), **arguments)
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+@pytest.mark.parametrize("quantity", ["kl", r"log p\(x\|z\)"])
+def test_a_row_beyond_the_range_is_named(quantity, samples):
+    vae = make_vae(npvae.Gaussian(0.5), hidden=(), dtype=np.float32)
+    x = np.zeros((30, 4))
+    if quantity == "kl":
+        x[23] = 1e30
+    else:
+        vae.params.encoder[0].W[:] = 0  # q does not hear x, log p(x|z) does
+        x[23] = 1e25
+    with pytest.raises(FloatingPointError, match=f"^{quantity} of row 23 is not finite"):
+        npvae.evaluate(vae, x, samples=samples, batch_size=10, rng=np.random.default_rng(0))

@@ -14,6 +14,9 @@ import npvae
 from models import make_batch, make_vae
 from npvae import importance
 from npvae.importance import add_weights, estimate, no_weights
+from npvae.pareto import pareto_k, tail_size
+
+heavy_tails_are_not_the_matter = pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")
 
 
 def rng(seed=0):
@@ -30,6 +33,7 @@ def evidence(vae, x):
     return multivariate_normal(b, W.T @ W + sigma**2 * np.eye(len(b))).logpdf(x)
 
 
+@heavy_tails_are_not_the_matter
 @pytest.mark.equation("importance.1")
 def test_it_is_the_evidence_within_its_standard_error():
     vae = linear_model()
@@ -42,10 +46,11 @@ def test_it_is_the_evidence_within_its_standard_error():
     assert result.standard_error.max() < 0.2
 
 
+@heavy_tails_are_not_the_matter
 def test_the_standard_error_is_the_spread_of_repetitions():
     vae = linear_model()
     x, _ = make_batch(vae, B=1)
-    results = [npvae.log_likelihood(vae, x, samples=300, rng=rng(seed)) for seed in range(200)]
+    results = [npvae.log_likelihood(vae, x, samples=2000, rng=rng(seed)) for seed in range(200)]
     spread = np.std([result.log_px[0] for result in results], ddof=1)
     predicted = np.mean([result.standard_error[0] for result in results])
     assert predicted == pytest.approx(spread, rel=4 / np.sqrt(2 * 199))
@@ -74,7 +79,11 @@ def test_the_stream_says_what_all_weights_together_say(monkeypatch, N, samples):
         assert np.isnan(result.standard_error).all()
     else:
         error = w.std(axis=0, ddof=1) / np.sqrt(samples) / w.mean(axis=0)
+        error[result.effective_samples < 10] = np.nan
         np.testing.assert_allclose(result.standard_error, error, rtol=1e-9)
+        M = tail_size(samples)
+        tails = np.sort(log_w, axis=0)[-M - 1 :].astype(float)
+        np.testing.assert_allclose(result.pareto_k, [pareto_k(tail) for tail in tails.T])
 
 
 @pytest.mark.equation("importance.2", "importance.3")
@@ -103,6 +112,7 @@ def test_many_equal_weights_are_all_effective():
     assert result.standard_error.max() < 1e-6
 
 
+@heavy_tails_are_not_the_matter
 def test_more_draws_come_closer_from_below_and_the_bound_is_lower_still():
     vae = make_vae(seed=3)
     x = npvae.binarize(make_batch(vae, B=400)[0], rng=rng(1))
@@ -116,6 +126,7 @@ def test_more_draws_come_closer_from_below_and_the_bound_is_lower_still():
     assert abs(one - bound) < 0.3
 
 
+@heavy_tails_are_not_the_matter
 def test_memory_does_not_grow_with_the_samples():
     vae = make_vae(D=50, hidden=(20,), decoder_hidden=(20,), dtype=np.float32)
     x, _ = make_batch(vae, B=40)
@@ -151,7 +162,8 @@ def test_weights_beyond_the_range_name_their_row(dtype):
 def test_it_says_what_it_found():
     vae = make_vae()
     result = npvae.log_likelihood(vae, make_batch(vae)[0], samples=50, rng=rng())
-    text = str(result)
+    assert max(map(len, str(result).splitlines())) <= 80
+    text = " ".join(str(result).split())
     assert f"log p(x) {result.log_px.mean():.2f} nats a row" in text
     assert "by the draws; effective samples" in text
     one = npvae.log_likelihood(vae, make_batch(vae)[0][:1], samples=1, rng=rng())
@@ -175,3 +187,43 @@ def test_bad_input_is_refused(arguments, error, message):
     arguments = {"x": np.zeros((2, 4)), "rng": rng()} | arguments
     with pytest.raises(error, match=message):
         npvae.log_likelihood(make_vae(), arguments.pop("x"), **arguments)
+
+
+@pytest.mark.equation("importance.4")
+def test_few_effective_samples_get_no_error_bar_and_a_warning():
+    """q is eight of its widths beside a posterior that is known."""
+    vae = linear_model(D=1, Z=1)
+    (encoder,), (decoder,), _ = vae.params
+    decoder.W[:], decoder.b[:] = 0.6, 0
+    encoder.W[:], encoder.b[:] = [0.6, 0], [4, np.log(0.25)]
+    x = rng().normal(size=(5, 1))
+    with pytest.warns(npvae.UnreliableWarning, match="5 of 5 rows rests on a few draws") as told:
+        result = npvae.log_likelihood(vae, x, samples=500, rng=rng())
+    assert told[0].filename == __file__
+    assert np.all(np.abs(result.log_px - evidence(vae, x)) > 1)
+    few = result.effective_samples < 10
+    assert few.any()
+    np.testing.assert_array_equal(np.isnan(result.standard_error), few)
+    assert "±" not in str(result)
+    assert f"{few.sum()} of 5 rows have too few effective samples" in " ".join(str(result).split())
+    assert max(map(len, str(result).splitlines())) <= 80
+
+
+def test_a_proposal_wider_than_the_posterior_is_reliable():
+    vae = linear_model(D=1, Z=1)
+    (encoder,), (decoder,), _ = vae.params
+    decoder.W[:], decoder.b[:] = 0.6, 0
+    encoder.W[:], encoder.b[:] = [0.6, 0], [0, np.log(1.5 * 0.64)]
+    result = npvae.log_likelihood(vae, rng().normal(size=(50, 1)), samples=2000, rng=rng())
+    assert result.pareto_k.max() < 0.5  # a warning would be an error
+
+
+def test_a_narrow_proposal_has_the_tail_that_is_known():
+    """w ∝ exp(z² (1/s² − 1)/2), z ~ N(0, s² posterior): a Pareto tail of index k = 1 − s²."""
+    vae = linear_model(D=1, Z=1)
+    (encoder,), (decoder,), _ = vae.params
+    decoder.W[:], decoder.b[:] = 0.6, 0
+    for s2 in (0.7, 0.45):
+        encoder.W[:], encoder.b[:] = [0.6, 0], [0, np.log(s2 * 0.64)]
+        result = npvae.log_likelihood(vae, rng().normal(size=(20, 1)), samples=20_000, rng=rng())
+        assert result.pareto_k.mean() == pytest.approx(1 - s2, abs=0.1)

@@ -1,6 +1,7 @@
 """train: every row once an epoch, the same bits from the same seed, and no silent disaster."""
 
 import copy
+import gc
 import os
 import pickle
 import subprocess
@@ -50,6 +51,7 @@ def bits(vae):
 
 
 # Toy data and one short epoch leave units asleep where that is not the matter.
+constant_on_purpose = pytest.mark.filterwarnings("ignore::npvae.ConstantDataWarning")
 collapse_is_not_the_matter = pytest.mark.filterwarnings("ignore:no latent unit is active")
 
 
@@ -291,6 +293,7 @@ def test_data_that_may_not_be_written_are_trained_on():
         run(make(), x, epochs=1)
 
 
+@pytest.mark.filterwarnings("ignore::npvae.OverfittingWarning")  # of another kind are x and x_val
 def test_validation_is_of_x_val():
     vae, x = make(), patterns(50)
     epochs = run(vae, x, epochs=10, batch_size=10, x_val=1 - x[:20])
@@ -537,6 +540,7 @@ def test_a_run_that_explodes_ends_with_finite_parameters():
 
 
 @collapse_is_not_the_matter
+@constant_on_purpose
 @pytest.mark.filterwarnings("ignore::npvae.EntropyWarning")
 def test_grey_targets_are_told_once_with_their_entropy():
     x = np.full((40, 12), 0.3, np.float32)
@@ -548,6 +552,7 @@ def test_grey_targets_are_told_once_with_their_entropy():
 
 
 @collapse_is_not_the_matter
+@constant_on_purpose
 def test_grey_levels_are_told_too():
     half = np.tile(np.array([0, 255, 51], np.uint8), (40, 4))
     entropy = -4 * (0.2 * np.log(0.2) + 0.8 * np.log(0.8))
@@ -561,6 +566,7 @@ def test_grey_levels_are_told_too():
 
 
 @collapse_is_not_the_matter
+@constant_on_purpose
 def test_no_word_of_grey_where_there_is_none():
     x = np.full((40, 12), 0.3, np.float32)
     with warnings.catch_warnings():
@@ -571,11 +577,40 @@ def test_no_word_of_grey_where_there_is_none():
 
 
 def test_collapse_is_told_once_where_it_is_seen():
-    x = np.ones((40, 12), np.float32)  # nothing to tell rows apart by
+    x = np.ones((40, 12), np.float32)
+    x[0, 0] = 0  # next to nothing to tell rows apart by
     expected = r"no latent unit is active.* beta = 2 too large.* \(after epoch 3\)"
     with pytest.warns(npvae.CollapseWarning, match=expected) as told:
         run(make(), x, epochs=3, objective=npvae.ClosedForm(2))
     assert [warning.filename for warning in told] == [__file__]
+
+
+def test_a_loop_that_was_forgotten_is_told():
+    choices = {"epochs": 1, "optimizer": npvae.Adam(), "rng": np.random.default_rng(0)}
+    with pytest.warns(UserWarning, match="train.* was never iterated: nothing was trained") as told:
+        npvae.train(make(), patterns(20), **choices)
+    assert [warning.filename for warning in told] == [__file__]
+
+
+@collapse_is_not_the_matter
+def test_a_loop_that_was_begun_may_end_anywhere():
+    choices = {"epochs": 3, "optimizer": npvae.SGD(1e-3), "rng": np.random.default_rng(0)}
+    epochs = npvae.train(make(), patterns(20), **choices)
+    next(epochs)
+    epochs.close()
+    assert next(epochs, None) is None
+    choices["optimizer"] = npvae.SGD(1e-3)
+    for _ in npvae.train(make(), patterns(20), **choices):
+        break
+    gc.collect()  # a warning would be an error
+
+
+def test_validation_beyond_the_range_stops_the_training():
+    vae, x = make(npvae.Gaussian(1.0)), patterns(50)
+    x_val = np.full((1, 12), 1e30)
+    choices = {"epochs": 1, "optimizer": npvae.Adam(), "rng": np.random.default_rng(0)}
+    with pytest.raises(FloatingPointError, match="of row 0 is not finite"):
+        list(npvae.train(vae, x, x_val=x_val, **choices))
 
 
 @pytest.mark.parametrize(

@@ -91,5 +91,5 @@ def test_6_a_needle_in_a_thousand_is_rejected():
         dx[3] *= 1.0005
         return dx
 
-    with pytest.raises(npvae.GradientError, match=r"^argument 0\[3\]"):
+    with pytest.raises(npvae.GradientError, match=r"^a\[3\]"):
         npvae.check_gradient(np.sum, backward, (np.ones(1000),), rng=np.random.default_rng(0))

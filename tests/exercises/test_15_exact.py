@@ -77,6 +77,7 @@ def two_humps(width):
     return vae
 
 
+@pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")  # k̂ sees it
 def test_4_half_an_answer():
     vae = two_humps(0.12)
     x = vae.decode([[1.2]])
@@ -88,6 +89,16 @@ def test_4_half_an_answer():
     divergence = log_px - exact.expected_bound(vae, x)
     assert divergence == pytest.approx(math.log(2), abs=0.15)  # this q is not quite the hump
     assert norm.cdf(-2.4 / 0.12) == pytest.approx(1e-88, rel=0.8)
+
+
+def test_what_a_light_tail_cannot_say():
+    vae = two_humps(0.15)
+    x = vae.decode([[1.2]])
+    log_px = exact.quadrature(vae, x, step=0.01).log_px
+    for seed in range(5):
+        estimate = npvae.log_likelihood(vae, x, samples=5000, rng=np.random.default_rng(seed))
+        assert estimate.pareto_k < 0.25
+        assert estimate.log_px == pytest.approx(log_px - math.log(2), abs=0.05)
 
 
 def test_gauss_and_hermite_do_worse_than_the_grid():
