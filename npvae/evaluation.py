@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import kernels
 from ._checks import check_positive_int, check_rng
 from .elbo import elbo
 from .kl import gaussian_kl_per_dim
@@ -91,12 +92,14 @@ def evaluate(
     check_positive_int("batch_size", batch_size)
     check_rng(rng)
     rows = []
-    for batch in vae.batches(x, unit, batch_size):
-        noise = rng.standard_normal((samples, len(batch), vae.latent_dim), vae.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):  # told below, with a row
-            trace = elbo(vae, batch, noise)
-        _require_finite(trace, start, vae.dtype)
-        rows.append(per_row(trace))
+    with kernels.pace("evaluate", vae.params.rows[0].size, batch_size, samples) as lap:
+        for i, batch in enumerate(vae.batches(x, unit, batch_size)):
+            noise = rng.standard_normal((samples, len(batch), vae.latent_dim), vae.dtype)
+            with np.errstate(over="ignore", invalid="ignore"):  # told below, with a row
+                trace = elbo(vae, batch, noise)
+            _require_finite(trace, i * batch_size, vae.dtype)
+            rows.append(per_row(trace))
+            lap()
     return summarize(*map(np.concatenate, zip(*rows, strict=True)))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import kernels
 from ._checks import check_positive_int, check_rng
 from .activations import ACTIVATIONS
 from .dense import stack
@@ -91,7 +92,8 @@ def log_likelihood(
         raise TypeError(f"progress is {progress!r}; expected True or False")
     at_once = min(DRAWS, 1 + NUMBERS // (IMAGES * vae.likelihood.output_width(vae.data_dim)))
     rows, M = [], tail_size(samples)
-    with tqdm(total=len(x), unit=" rows", disable=not progress) as bar:
+    work = "log_likelihood", vae.params.rows[0].size, at_once
+    with tqdm(total=len(x), unit=" rows", disable=not progress) as bar, kernels.pace(*work) as lap:
         for i, batch in enumerate(vae.batches(x, unit, IMAGES)):
             start = i * IMAGES
             sums, tail = no_weights(len(batch)), np.full((M + 1, len(batch)), -np.inf)
@@ -99,6 +101,7 @@ def log_likelihood(
                 draws = min(at_once, samples - first)
                 log_w = _finite_log_weights(vae, batch, draws, start, rng).astype(np.float64)
                 sums, tail = add_weights(sums, log_w), largest_weights(tail, log_w)
+                lap()
             rows.append((*estimate(sums, samples), np.array([pareto_k(row) for row in tail.T])))
             bar.update(len(batch))
     result = LogLikelihood(*map(np.concatenate, zip(*rows, strict=True)))

@@ -1,7 +1,6 @@
 """Minibatches and the training loop."""
 
 import math
-import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import kernels
 from ._checks import check_positive_int, check_rng
+from ._signals import whole
 from .diagnosis import (
     CollapseWarning,
     ConstantDataWarning,
@@ -32,7 +32,7 @@ from .evaluation import evaluate, per_row
 from .likelihoods import Bernoulli, binarize_rows
 from .likelihoods import binarize as draw_binary
 from .objectives import Objective, check_objective
-from .optimizers import Optimizer
+from .optimizers import SGD, Adagrad, Adam, Optimizer
 from .vae import VAE
 
 LARGE_STEP = 1e6
@@ -172,10 +172,10 @@ def _bar(rows, description, progress):
 
 
 def _visit(run, objective, epoch, bar):
-    """An epoch's steps; -> the seconds they took, their mean bound, vitals of rows as visited."""
-    start = time.perf_counter()
+    """An epoch's steps; -> their seconds, mean bound, and vitals of the rows as visited."""
+    start = kernels.clock()
     bound, *rows = _visit_all_rows(run, objective, epoch, bar)
-    seconds = time.perf_counter() - start
+    seconds = kernels.clock() - start
     vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(objective, "beta", 1.0))
     return seconds, float(bound.mean(dtype=np.float64)), vitals
 
@@ -187,23 +187,25 @@ def _visit_all_rows(run, objective, epoch, bar):
     row, latents = (N,), (N, vae.latent_dim)
     visited = [np.empty(shape, vae.dtype) for shape in (row, row, latents, latents)]
     batches = minibatches(N, run.batch_size, rng=run.order_rng)
-    for step, rows in enumerate(batches, start=1):
-        if run.binarize:
-            batch = binarize_rows(run.x, rows, run.unit, vae.dtype, rng=run.target_rng)
-        else:
-            batch = kernels.gather(run.x, rows, run.unit, vae.dtype)
-        shape = objective.samples, len(rows), vae.latent_dim
-        noise = run.noise_rng.standard_normal(shape, vae.dtype)
-        # The likelihood's own start counts as one row.
-        share = len(rows) / min(1 + (epoch - 1) * N + done + len(rows), N)
-        try:
-            trace = descend(vae, run.optimizer, batch, noise, objective, grads, share)
-        except _NonFinite as error:
-            raise NonFiniteError(str(error), epoch, step) from None
-        for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
-            values[done : done + len(rows)] = batch_values
-        done += len(rows)
-        bar.update(len(rows))
+    with kernels.pace("train", vae.params.rows[0].size, run.batch_size, objective.samples) as lap:
+        for step, rows in enumerate(batches, start=1):
+            if run.binarize:
+                batch = binarize_rows(run.x, rows, run.unit, vae.dtype, rng=run.target_rng)
+            else:
+                batch = kernels.gather(run.x, rows, run.unit, vae.dtype)
+            shape = objective.samples, len(rows), vae.latent_dim
+            noise = run.noise_rng.standard_normal(shape, vae.dtype)
+            # The likelihood's own start counts as one row.
+            share = len(rows) / min(1 + (epoch - 1) * N + done + len(rows), N)
+            try:
+                trace = descend(vae, run.optimizer, batch, noise, objective, grads, share)
+            except _NonFinite as error:
+                raise NonFiniteError(str(error), epoch, step) from None
+            for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
+                values[done : done + len(rows)] = batch_values
+            done += len(rows)
+            bar.update(len(rows))
+            lap()
     return visited
 
 
@@ -233,27 +235,30 @@ def descend(vae, optimizer, x, noise, objective, grads=None, share=1.0):
         grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
         learned = vae.params.likelihood
         followed = vae.likelihood.follow(x, trace.decoder_output, share, **learned)
-        _update(optimizer, vae.params, grads)
-    for name, value in followed.items():
-        learned[name][...] = value
+        with whole():
+            _update(optimizer, vae.params, grads)
+            for name, value in followed.items():
+                learned[name][...] = value
     return trace
 
 
 def _update(optimizer, params, grads):
     largest = _largest(grads, "gradient of ")
-    # A step this large may overflow a parameter, and then there must be a way back. Smaller
-    # ones cannot: they would need 1e32 of them, and the bound overflows long before.
+    # A step this large may overflow a parameter, and a user's optimizer may do anything: then
+    # there must be a way back. Smaller steps of npvae's own cannot: they would need 1e32 of
+    # them, and the bound overflows long before.
     before = None
-    if optimizer.learning_rate * max(1, largest) > LARGE_STEP:
+    own = type(optimizer) in (SGD, Adagrad, Adam)
+    if not (own and optimizer.learning_rate * max(1, largest) <= LARGE_STEP):
         before = [row.copy() for row in params.rows]
-    optimizer.update(params.rows, grads.rows)
-    if before is not None:
-        try:
+    try:
+        optimizer.update(params.rows, grads.rows)
+        if before is not None:
             _largest(params)
-        except _NonFinite:
-            for row, was in zip(params.rows, before, strict=True):
-                row[...] = was
-            raise
+    except BaseException:
+        for row, was in zip(params.rows, before or (), strict=False):
+            row[...] = was
+        raise
 
 
 class _NonFinite(ArithmeticError):

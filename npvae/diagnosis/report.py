@@ -54,27 +54,26 @@ def diagnose(vae: VAE, x: ArrayLike, x_val: ArrayLike | None = None) -> Diagnosi
     Raises TypeError or ValueError if x or x_val is no finite (N, D) array in the likelihood's
     support.
     """
-    x = vae.check_data("x", x)
+    x, unit = vae.check_rows("x", x, vae.likelihood)
     if x_val is not None:
-        x_val = vae.check_data("x_val", x_val)
+        x_val, unit_val = vae.check_rows("x_val", x_val, vae.likelihood)
     with np.errstate(over="ignore", invalid="ignore"):  # a finding, with its likely cause
-        vitals = take_vitals(vae, measure(vae, x, 1), *_visit(vae, x))
+        vitals = take_vitals(vae, measure(vae, x, unit), *_visit(vae, x, unit))
         found = list(findings(vitals))
         if x_val is None:
             return Diagnosis(vitals, found)
-        validation = summarize(*_visit(vae, x_val))
+        validation = summarize(*_visit(vae, x_val, unit_val))
     return Diagnosis(vitals, found + list(generalization(vitals, validation)), validation)
 
 
-def _visit(vae, x):
+def _visit(vae, x, unit):
     """log p(x|z), mu and logvar of all rows, a batch of them at a time."""
     draw = sobol_noise(vae.latent_dim)
     size = max(
         1, DIAGNOSE_NUMBERS // max(vae.likelihood.output_width(vae.data_dim), vae.latent_dim)
     )
     visited = []
-    for start in range(0, len(x), size):
-        batch = x[start : start + size]
+    for batch in vae.batches(x, unit, size):
         noise = draw(len(batch))[None].astype(vae.dtype)
         visited.append(per_row(elbo(vae, batch, noise)))
     return map(np.concatenate, zip(*visited, strict=True))
