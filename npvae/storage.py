@@ -1,77 +1,127 @@
 """Named arrays and a JSON header in one .npz: what `VAE.save` writes and `VAE.load` reads.
 
-Nothing is pickled, so a file from a stranger can hold wrong numbers but no code.
+Nothing is pickled, so a file from a stranger can hold wrong numbers but no code; and nothing is
+read that is larger than the file, so it cannot fill the memory either.
 """
 
+import contextlib
 import json
+import math
 import os
+import time
+import uuid
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 FORMAT_VERSION = 1
+DAY = 86_400  # seconds
 
 
 def write(path, header, arrays):
     """Write header and arrays beside path, then rename: path never holds half a file.
 
+    A link is followed, and the mode of an older file kept. A process that is killed in here
+    leaves a hidden `.npvae-….partial`, which a save into the same folder removes after a day.
     Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is one,
-    ValueError, naming the array, if one is not finite: `read` would refuse it.
+    ValueError, naming the array, if one is not finite: `read` would refuse it; OSError, naming
+    path, if it cannot be written.
     """
-    path = Path(path)
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"cannot save to {path}: {name} holds NaN or inf")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {path}: there is no folder {path.parent}")
-    if path.is_dir():
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot save to {path}: there is no folder {target.parent}")
+    if target.is_dir():
         raise IsADirectoryError(f"cannot save to {path}: it is a folder")
     header = json.dumps({"format": "npvae", "version": FORMAT_VERSION} | header)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove_old_partials(target.parent)
+    partial = target.with_name(f".npvae-{uuid.uuid4().hex}.partial")
     try:
         with open(partial, "xb") as file:
             np.savez(file, header=np.array(header), **arrays)
-        os.replace(partial, path)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            partial.chmod(target.stat().st_mode & 0o7777)
+        os.replace(partial, target)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot save to {path}: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_old_partials(folder):
+    for partial in folder.glob(".npvae-*.partial"):
+        with contextlib.suppress(OSError):
+            if time.time() - partial.stat().st_mtime > DAY:
+                partial.unlink()
 
 
 def read(path):
     """-> header (without format and version), arrays by name.
 
     Raises FileNotFoundError if there is no such file; ValueError if it is truncated, not an
-    npz, has no header of this format, or is of another version.
+    npz, claims more than it holds, has no header of this format, or is of another version.
     """
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # zipfile, zlib and NumPy raise a dozen kinds on damaged bytes
+        with zipfile.ZipFile(path) as archive:
+            arrays = dict(_members(archive, os.path.getsize(path)))
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes
         raise ValueError(f"{path} is truncated or not an npz file ({error})") from error
     return _read_header(path, arrays.pop("header", None)), arrays
 
 
-def fill(path, destination, arrays):
-    """Copy arrays into destination's arrays of the same names.
+def _members(archive, size):
+    """Yield name and array of each member; no more is read than the file is large."""
+    members = archive.infolist()
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("its members claim to be larger than the file; it may be compressed")
+    for member in members:
+        with archive.open(member) as opened:
+            yield member.filename.removesuffix(".npy"), _read_array(opened, member.file_size)
 
-    Raises ValueError, naming the array, if one is missing, misshapen, of another dtype, not
-    finite, or unknown.
+
+def _read_array(opened, size):
+    """The array of an .npy file of that size."""
+    version = np.lib.format.read_magic(opened)
+    if version not in _READERS:
+        raise ValueError(f"an array of format version {version}")
+    shape, in_columns, dtype = _READERS[version](opened)
+    if dtype.kind not in "fU":
+        raise ValueError(f"an array of {dtype}; expected floats")
+    numbers = opened.read(size - opened.tell())
+    if math.prod(shape) * dtype.itemsize != len(numbers):
+        raise ValueError(f"an array of {dtype} {shape} in {len(numbers)} bytes")
+    return np.frombuffer(numbers, dtype).reshape(shape, order="F" if in_columns else "C")
+
+
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def check(path, shapes, dtype, arrays):
+    """Raise ValueError, naming the array, unless arrays have these shapes, by name, and dtype.
+
+    One that is missing, unknown, or not finite is refused too.
     """
-    for name, target in destination.items():
+    for name, shape in shapes.items():
         if name not in arrays:
             raise ValueError(f"{path} has no array {name!r}")
         array = arrays[name]
-        if array.shape != target.shape or array.dtype != target.dtype:
+        if array.shape != shape or array.dtype != dtype:
             raise ValueError(
-                f"{path}: {name} is {array.dtype} {array.shape}; "
-                f"its header says {target.dtype} {target.shape}"
+                f"{path}: {name} is {array.dtype} {array.shape}; its header says {dtype} {shape}"
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: {name} holds NaN or inf")
-        target[...] = array
-    if unknown := sorted(arrays.keys() - destination.keys()):
+    if unknown := sorted(arrays.keys() - shapes.keys()):
         raise ValueError(f"{path} has unknown arrays: {', '.join(unknown)}")
 
 
@@ -79,7 +129,7 @@ def _read_header(path, header):
     try:
         header = json.loads(str(header[()]))
         format_, version = header.pop("format"), header.pop("version")
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError):
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError):
         format_ = version = None
     if format_ != "npvae":
         raise ValueError(f"{path} has no npvae header: it was not written by VAE.save")

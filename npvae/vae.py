@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from os import PathLike
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from . import storage
 from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix, real_numbers
 from .activations import ACTIVATIONS
-from .dense import init_layers, stack
+from .dense import Layer, init_layers, stack
 from .likelihoods import LIKELIHOODS, Likelihood
 from .likelihoods._protocol import check_is_likelihood
 from .params import Params
@@ -216,36 +217,94 @@ class VAE:
         """Write the model to one .npz: plain arrays and a JSON header, no pickle.
 
         Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is
-        a folder, ValueError if a parameter is not finite.
+        a folder, ValueError if a parameter is not finite or of another shape or dtype than the
+        others say: `load` would refuse it; OSError if path cannot be written.
         """
+        own = type(self.likelihood) in LIKELIHOODS.values()
         header = {
             "data_dim": self.data_dim,
             "latent_dim": self.latent_dim,
             "hidden": [layer.b.size for layer in self.params.encoder[:-1]],
             "decoder_hidden": [layer.b.size for layer in self.params.decoder[:-1]],
-            "likelihood": type(self.likelihood).__name__,
-            "likelihood_options": vars(self.likelihood),
+            "likelihood": _likelihood_name(self.likelihood),
+            "likelihood_options": vars(self.likelihood) if own else {},
             "activation": self.activation,
             "dtype": self.dtype.name,
         }
-        storage.write(path, header, self.params.arrays())
+        _, shapes = _read_choices(header, self.likelihood)
+        arrays = self.params.arrays()
+        storage.check(f"cannot save to {path}", shapes, self.dtype, arrays)
+        storage.write(path, header, arrays)
 
     @classmethod
-    def load(cls, path: str | PathLike) -> VAE:
+    def load(cls, path: str | PathLike, *, likelihood: Likelihood | None = None) -> VAE:
         """The model that `save` wrote to path.
 
+        likelihood      the model's, where it is one of your own: a file names it, no more
         Raises FileNotFoundError if there is no such file; ValueError, saying which, if it is
-        truncated, not an npz, of another version, or an array is missing or misshapen.
+        truncated, not an npz, of another version, an array is missing or misshapen, or its
+        likelihood is another one.
         """
-        choices, arrays = storage.read(path)
+        header, arrays = storage.read(path)
         try:
-            options = choices.pop("likelihood_options")
-            choices["likelihood"] = LIKELIHOODS[choices["likelihood"]](**options)
-            vae = cls.init(**choices, rng=np.random.default_rng(0))
-        except (KeyError, TypeError, ValueError, OverflowError, MemoryError) as error:
+            chosen, shapes = _read_choices(header, likelihood)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path} has a damaged header: {error}") from error
-        storage.fill(path, vae.params.arrays(), arrays)
-        return vae
+        storage.check(path, shapes, np.dtype(header["dtype"]), arrays)
+        encoder, decoder = (
+            [
+                Layer(arrays[f"{part}/{i}/W"], arrays[f"{part}/{i}/b"])
+                for i in range(1 + len(hidden))
+            ]
+            for part, hidden in (
+                ("encoder", header["hidden"]),
+                ("decoder", header["decoder_hidden"]),
+            )
+        )
+        learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
+        params = Params(encoder, decoder, learned)
+        return cls(params, chosen, header["activation"])
+
+
+def _likelihood_name(likelihood):
+    """What a file calls it: npvae's own by their names, others by their modules' as well."""
+    kind = type(likelihood)
+    own = LIKELIHOODS.get(kind.__name__) is kind
+    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _read_choices(header, likelihood=None):
+    """A file's likelihood, the given one if that is its name, and the shape of each array.
+
+    Raises KeyError, TypeError or ValueError if the header holds anything else.
+    """
+    header = dict(header)
+    name, options = header.pop("likelihood"), header.pop("likelihood_options")
+    if likelihood is None and name in LIKELIHOODS:
+        likelihood = LIKELIHOODS[name](**options)
+    if likelihood is None or _likelihood_name(likelihood) != name:
+        raise ValueError(
+            f"its likelihood is {name}; expected one of {', '.join(LIKELIHOODS)}, or that one "
+            "as load(…, likelihood=…)"
+        )
+    return likelihood, _shapes(likelihood, **header)
+
+
+def _shapes(likelihood, *, data_dim, latent_dim, hidden, decoder_hidden, activation, dtype):
+    _check_choices(data_dim, latent_dim, likelihood, activation)
+    check_choice("dtype", dtype, ("float32", "float64"))
+    hidden = _check_widths("hidden", hidden)
+    decoder_hidden = _check_widths("decoder_hidden", decoder_hidden)
+    stacks = {
+        "encoder": (data_dim, *hidden, 2 * latent_dim),
+        "decoder": (latent_dim, *decoder_hidden, likelihood.output_width(data_dim)),
+    }
+    shapes = {}
+    for part, widths in stacks.items():
+        for i, shape in enumerate(pairwise(widths)):
+            shapes |= {f"{part}/{i}/W": shape, f"{part}/{i}/b": shape[1:]}
+    learned = likelihood.init_learned(np.dtype(dtype))
+    return shapes | {f"likelihood/{name}": array.shape for name, array in learned.items()}
 
 
 def _check_widths(name, widths):

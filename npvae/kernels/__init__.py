@@ -14,7 +14,7 @@ engine = os.environ.get("NPVAE_KERNELS", "compiled")
 if engine == "compiled":
     from .compiled import *  # noqa: F403
     from .disk import clock
-    from .pace import pace  # noqa: F401
+    from .pace import pace
 elif engine == "reference":
     from time import perf_counter as clock  # noqa: F401
 
