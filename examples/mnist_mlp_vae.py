@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 import textwrap
@@ -131,7 +132,9 @@ def width(text):
 def rehearse(args):
     """What is wrong with a value is told by a model of one pixel, before any data are read."""
     one, rng = np.zeros((1, 1)), np.random.default_rng(0)
-    train(args, make_vae(args, one, rng), one, None, rng)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of one black pixel, and a training that never began
+        train(args, make_vae(args, one, rng), one, None, rng)
 
 
 @contextmanager
@@ -355,19 +358,19 @@ def main():
     out = vacant(args.out)
     data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
     warnings.simplefilter("ignore", npvae.GreyTargetsWarning)  # `explain` says it
+    logging.getLogger("npvae").setLevel(logging.ERROR)  # `compile_kernels` says it
     warnings.formatwarning = lambda message, *_, **__: f"note: {message}\n"
 
     x, test, labels, name = load(args, data_rng)
     x, x_val = hold_out(args, x)
     vae = make_vae(args, x, init_rng)
-    run = train(args, vae, x, x_val, train_rng, progress=sys.stderr.isatty())
     widths = "-".join(map(str, [vae.data_dim, *args.hidden, args.latent]))
     print(f"{name}: {len(x):,} training images, {len(test):,} test images")
     print(f"VAE {widths}, {args.activation}, {args.likelihood}; binarize: {args.binarize}")
     explain(args, vae, x)
     compile_kernels(args, vae, x)
 
-    epochs = fit(run)
+    epochs = fit(train(args, vae, x, x_val, train_rng, progress=sys.stderr.isatty()))
     with named(out / "vae.npz") as path:
         vae.save(path)
     evaluation = judge(vae, test, test_rng)

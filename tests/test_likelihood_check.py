@@ -101,6 +101,7 @@ def test_likelihoods_of_ones_own_pass():
     assert check(Gamma(), COUNTS + 0.5).log_mass < 1e-9
 
 
+@pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")  # of so few draws
 def test_a_likelihood_of_ones_own_trains_and_is_evaluated():
     rng = np.random.default_rng(0)
     x = rng.poisson(np.exp(rng.standard_normal((300, 1)) @ np.ones((1, 6))))
@@ -148,7 +149,7 @@ def rounded_mean(self, log_rate, *, rng):
 
 
 MISTAKES = {
-    "gradient": ({"log_prob_backward": half_gradient}, npvae.GradientError, "argument 1"),
+    "gradient": ({"log_prob_backward": half_gradient}, npvae.GradientError, r"output\[.*0.5 times"),
     "a constant": ({"log_prob": no_normaliser}, npvae.LikelihoodError, "off by 0.25 nats"),
     "no factorial": ({"log_prob": no_factorial}, npvae.LikelihoodError, "the probabilities sum to"),
     "draws": ({"draw": one_more}, npvae.LikelihoodError, "draws have mean"),

@@ -110,10 +110,15 @@ def test_a_lower_limit_is_kept_to():
     assert {n for when, n in machine.done if when > 3.1} <= {1, 2}
 
 
+def stop_in(machine):
+    with machine.pace:
+        assert machine.threads == 1
+        raise KeyboardInterrupt
+
+
 def test_the_number_of_before_returns_with_an_error():
     machine = Machine(busy, 2)
     machine.work(2)
-    with pytest.raises(KeyboardInterrupt), machine.pace:
-        assert machine.threads == 1
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        stop_in(machine)
     assert machine.threads == 2

@@ -19,10 +19,15 @@ def pythons_own_handler():
 
 def test_a_block_ends_before_it_is_interrupted():
     done = []
-    with pytest.raises(KeyboardInterrupt), whole():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        done.append("all of it")
+
+    def block():
+        with whole():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            done.append("all of it")
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
     assert done == ["all of it"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -6,6 +6,7 @@ another entry's data: a loop in another's place. So each loop has an index of it
 carries all that its code depends on, and what is read is compared with what was asked for.
 """
 
+import contextlib
 import functools
 import logging
 import time
@@ -50,7 +51,9 @@ class _Checked(FunctionCache):
     def load_overload(self, sig, target_context):
         try:
             found = super().load_overload(sig, target_context)
-        except Exception:  # damaged bytes raise a dozen kinds; compiled anew, they are replaced
+        except Exception:  # damaged bytes raise a dozen kinds; what they held is compiled anew
+            with contextlib.suppress(OSError):
+                self.flush()
             return None
         if found is None or found.fndesc.qualname != self._py_func.__qualname__:
             return None
@@ -98,7 +101,7 @@ class _Compiler(event.Listener):
 
 
 def _is_ours(event):
-    return event.data["dispatcher"].py_func.__module__.startswith(__package__)
+    return (event.data["dispatcher"].py_func.__module__ or "").startswith(__package__)
 
 
 compiler = _Compiler()
