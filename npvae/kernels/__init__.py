@@ -14,11 +14,11 @@ engine = os.environ.get("NPVAE_KERNELS", "compiled")
 if engine == "compiled":
     from .compiled import *  # noqa: F403
     from .disk import clock
-    from .pace import pace
+    from .pacing import pace
 elif engine == "reference":
     from time import perf_counter as clock  # noqa: F401
 
-    from .pace import one_thread as pace  # type: ignore[assignment]  # noqa: F401
+    from .pacing import one_thread as pace  # type: ignore[assignment]  # noqa: F401
     from .reference import *  # noqa: F403
 else:
     raise ValueError(f"NPVAE_KERNELS is {engine!r}; expected 'compiled' or 'reference'")

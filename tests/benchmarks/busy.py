@@ -22,7 +22,7 @@ from configurations import PLAIN, new_model
 from harness import cpus, integer, machine, parser, print_machine, print_table, turns, write_json
 
 import npvae
-from npvae.kernels.pace import one_thread
+from npvae.kernels.pacing import one_thread
 
 HEADINGS, WIDTHS = ("", "chosen", "one", "all", "better"), (16, 9, 9, 9, 9)
 SPIN = "while True: pass"

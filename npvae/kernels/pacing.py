@@ -9,7 +9,7 @@ import contextlib
 import functools
 
 WINDOW, PIECES = 0.02, 3  # seconds and pieces of work, at least, that are judged together
-FIRST, LAST = 0.1, 5.0  # seconds before another number is tried, first and at most
+FIRST, LAST = 0.1, 3.0  # seconds before another number is tried, first and at most
 CLEARLY = 0.97  # another number must take less than so much of the time
 SLOWER = 1.3  # what took so much longer than before calls for a trial
 MEMORY = 0.5  # how much of what was measured before still counts after another window
@@ -32,7 +32,7 @@ class Pace:
         self._best = self._trial = None  # numbers of threads
         self._took = {}  # seconds a piece, by number of threads: (pieces, seconds), fading
         self._until_trial, self._patience = FIRST, FIRST
-        self._pieces, self._seconds = -1, 0.0  # of this window; the first piece ever warms up
+        self._pieces, self._seconds = -1, 0.0  # of this window, the first warms up
         self._fewer = True  # is tried next
 
     def __enter__(self):
@@ -75,15 +75,21 @@ class Pace:
             if self._until_trial <= 0:
                 self._trial = self._neighbour()
         else:
+            faster = self._seconds < CLEARLY * self._a_piece(self._best) * self._pieces
             self._note(self._trial)
-            self._decide()
+            self._decide(faster)
             self._trial = None
-        self._pieces, self._seconds = 0, 0.0
-        self._set(self._trial or self._best)
+        threads = self._trial or self._best
+        self._pieces = 0 if threads == self._get() else -1  # the first after a change warms up
+        self._seconds = 0.0
+        self._set(threads)
 
-    def _decide(self):
+    def _decide(self, faster):
+        """Stay, or change; if this window alone was faster, look again soon."""
         if self._a_piece(self._trial) < CLEARLY * self._a_piece(self._best):
             self._best, self._patience = self._trial, FIRST
+        elif faster:
+            self._patience = FIRST
         else:
             self._patience = min(2 * self._patience, LAST)
             self._fewer = not self._fewer

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from npvae.kernels.pace import LAST, Pace
+from npvae.kernels.pacing import LAST, Pace
 
 
 class Machine:
