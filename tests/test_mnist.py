@@ -19,8 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npvae.datasets import load_mnist, mnist
-from npvae.datasets.idx import read_idx
+from npvae.datasets import load_mnist, mnist, read_idx
 
 NAMES = (
     "train-images-idx3-ubyte",
@@ -55,6 +54,16 @@ def write(directory, arrays, gzipped=True):
         else:
             (directory / name).write_bytes(idx_bytes(array))
     return directory
+
+
+@pytest.mark.parametrize("white", [1, 16, 127])
+def test_levels_far_below_255_are_not_divided_by_it_in_silence(tmp_path, white):
+    arrays = small_mnist()
+    arrays[NAMES[2]] = arrays[NAMES[2]] * 0 + white
+    write(tmp_path / "mnist", arrays)
+    with pytest.raises(ValueError, match=rf"{NAMES[2]}.* largest entry is {white}.*dtype=np.uint8"):
+        load_mnist(tmp_path / "mnist")
+    assert load_mnist(tmp_path / "mnist", dtype=np.uint8).test.max() == white
 
 
 def assert_equal_datasets(data, arrays):
@@ -117,11 +126,33 @@ def test_any_bytes_give_the_right_array_or_a_value_error(data, ndim, tmp_path_fa
     expected = parsed(data, ndim)
     if expected is None:
         with pytest.raises(ValueError, match="any-bytes is not a valid IDX file"):
-            read_idx(path, ndim)
+            read_idx(path, ndim, np.uint8)
     else:
-        array = read_idx(path, ndim)
+        array = read_idx(path, ndim, np.uint8)
         assert array.dtype == np.uint8
         np.testing.assert_array_equal(array, expected)
+
+
+CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@pytest.mark.parametrize(("kind", "code"), CODES.items())
+@pytest.mark.parametrize("shape", [(7,), (2, 3), (2, 1, 3, 2)])
+def test_every_type_and_shape_is_read(tmp_path, kind, code, shape, compress):
+    array = np.random.default_rng(0).integers(0, 100, shape).astype(kind) - np.array(3, kind)
+    header = bytes([0, 0, code, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+    path = tmp_path / "data"
+    path.write_bytes(compress(header + array.astype(f">{kind}").tobytes()))
+    for choices in ((), (len(shape),), (None, kind), (len(shape), kind)):
+        back = read_idx(path, *choices)
+        assert back.dtype == array.dtype  # the machine's own order of bytes
+        np.testing.assert_array_equal(back, array)
+    with pytest.raises(ValueError, match=r"magic number '.*'; expected '0000..07'"):
+        read_idx(path, 7)
+    other = np.int16 if kind != "i2" else np.int32
+    with pytest.raises(ValueError, match=r"magic number '.*'; expected '00000[bc]NN'$"):
+        read_idx(path, None, other)
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
@@ -140,7 +171,7 @@ def test_the_error_says_what_was_expected_and_what_came(tmp_path, data, message,
     path = tmp_path / "images"
     path.write_bytes(compress(data))
     with pytest.raises(ValueError, match=rf"images is not a valid IDX file: {message}"):
-        read_idx(path, ndim=3)
+        read_idx(path, 3, np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +186,7 @@ def test_a_damaged_gzip_is_a_value_error(tmp_path, damage, message):
     path = tmp_path / "images"
     path.write_bytes(damage(gzip.compress(idx_bytes(np.ones((2, 3, 3))))))
     with pytest.raises(ValueError, match=rf"images is not a valid IDX file: .*{message}"):
-        read_idx(path, ndim=3)
+        read_idx(path, 3, np.uint8)
 
 
 HUGE = bytes([0, 0, 8, 3]) + b"\xff" * 12
@@ -170,7 +201,7 @@ def test_memory_is_bounded_by_what_is_there_and_what_is_claimed(tmp_path, data, 
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="not a valid IDX file"):
-            read_idx(path, ndim=3)
+            read_idx(path, 3, np.uint8)
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
         tracemalloc.stop()

@@ -1,59 +1,81 @@
 """The IDX format: a magic number, one size per dimension, and the entries, nothing else.
 
-All integers are big-endian. The magic number is 0x0000TTNN, with entry type TT (0x08:
-unsigned bytes, the only one read here) and NN dimensions. The file may be gzipped.
+All numbers are big-endian. The magic number is 0x0000TTNN, with entry type TT and NN dimensions.
+The file may be gzipped.
 """
 
 import gzip
 import math
 import zlib
+from os import PathLike
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 GZIP_MAGIC = b"\x1f\x8b"
 PIECE = 1 << 20
+MOST_DIMENSIONS = 64  # of an array
+TYPES = {  # TT, and what it stands for
+    0x08: np.dtype(np.uint8),
+    0x09: np.dtype(np.int8),
+    0x0B: np.dtype(np.int16),
+    0x0C: np.dtype(np.int32),
+    0x0D: np.dtype(np.float32),
+    0x0E: np.dtype(np.float64),
+}
 
 
-def read_idx(path, ndim):
-    """The array of unsigned bytes in the IDX file at path, plain or gzipped.
+def read_idx(
+    path: str | PathLike, ndim: int | None = None, dtype: DTypeLike | None = None
+) -> np.ndarray:
+    """The array in the IDX file at path, plain or gzipped.
 
-    path -> array of ndim dimensions, uint8
+    ndim, dtype     what the file must hold: one of uint8, int8, int16, int32, float32, float64;
+                    None allows any
     Raises ValueError, naming the file, unless it holds exactly what its header says.
     """
+    dtypes = [np.dtype(dtype)] if dtype is not None else list(TYPES.values())
     with open(path, "rb") as file:
         # By content, not by name: browsers unzip a download and keep the .gz.
         gzipped = file.peek(2)[:2] == GZIP_MAGIC
         try:
-            return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, ndim)
+            return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, ndim, dtypes)
         except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path} is not a valid IDX file: {error}") from error
 
 
-def _parse(stream, ndim):
-    shape = _parse_header(stream, ndim)
-    size = math.prod(shape)
+def _parse(stream, ndim, dtypes):
+    dtype, shape = _parse_header(stream, ndim, dtypes)
+    size = math.prod(shape) * dtype.itemsize
     # One byte more than there should be, to see that nothing follows and, in a gzipped
     # file, to reach the checksum at its end.
     entries = _read(stream, size + 1)
     if len(entries) != size:
         came = "more" if len(entries) > size else f"{len(entries)} bytes"
-        raise ValueError(f"{came} after a header that says {_times(shape)} = {size} bytes")
-    return np.frombuffer(entries, np.uint8).reshape(shape)
+        times = f" of {dtype}" if dtype.itemsize > 1 else ""
+        raise ValueError(f"{came} after a header that says {_times(shape)}{times} = {size} bytes")
+    array = np.frombuffer(entries, dtype.newbyteorder(">")).reshape(shape)
+    return array if dtype.itemsize == 1 else array.astype(dtype)
 
 
-def _parse_header(stream, ndim):
-    magic, expected = _read(stream, 4).hex(), f"{0x0800 + ndim:08x}"
-    if magic != expected:
-        raise ValueError(
-            f"magic number '{magic}'; expected '{expected}', unsigned bytes of {ndim} dimension(s)"
+def _parse_header(stream, ndim, dtypes):
+    magic = _read(stream, 4)
+    dtype = TYPES.get(magic[2]) if len(magic) == 4 and magic[:2] == bytes(2) else None
+    if dtype not in dtypes or magic[3] == 0 or (ndim is not None and magic[3] != ndim):
+        codes = [f"0000{code:02x}" for code, known in TYPES.items() if known in dtypes]
+        expected = " or ".join(
+            f"'{code}{'NN' if ndim is None else f'{ndim:02x}'}'" for code in codes
         )
-    sizes = _read(stream, 4 * ndim)
-    if len(sizes) < 4 * ndim:
-        raise ValueError(f"{len(sizes)} bytes of sizes; expected {4 * ndim}")
+        raise ValueError(f"magic number '{magic.hex()}'; expected {expected}")
+    sizes = _read(stream, 4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise ValueError(f"{len(sizes)} bytes of sizes; expected {4 * magic[3]}")
     shape = np.frombuffer(sizes, ">u4").tolist()
     if 0 in shape:
         raise ValueError(f"sizes {_times(shape)}; expected sizes >= 1")
-    return shape
+    if len(shape) > MOST_DIMENSIONS:
+        raise ValueError(f"{len(shape)} dimensions; NumPy has at most {MOST_DIMENSIONS}")
+    return dtype, shape
 
 
 def _read(stream, size):

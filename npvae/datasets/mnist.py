@@ -47,8 +47,8 @@ def load_mnist(
     dtype np.uint8 gives the grey levels as the files hold them, a quarter of the memory:
     `train` and a Bernoulli likelihood read them as levels / 255.
     Raises FileNotFoundError if a folder was named and lacks a file, ValueError if a file is
-    damaged or does not fit the others, or dtype is neither, ConnectionError if no mirror gives
-    a file.
+    damaged or does not fit the others, dtype is neither, or float32 is asked of levels that end
+    at most half-way to 255, ConnectionError if no mirror gives a file.
     """
     dtype = np.dtype(dtype)
     if dtype not in (np.float32, np.uint8):
@@ -139,13 +139,23 @@ def _root_cause(error):
     return f"{type(error).__name__}: {error}"
 
 
+def _require_white(path, levels):
+    """Raise ValueError if what would be divided by 255 may be zeros and ones, or 0 … 16."""
+    from ..likelihoods._support import check_grey_levels  # a likelihood reads no files
+
+    keep = "load it with dtype=np.uint8 and divide by np.float32({high})"
+    check_grey_levels(str(path), levels, 255, keep)
+
+
 def _read_split(images_path, labels_path, *, dtype):
-    levels = read_idx(images_path, ndim=3)
-    labels = read_idx(labels_path, ndim=1)
+    levels = read_idx(images_path, 3, np.uint8)
+    labels = read_idx(labels_path, 1, np.uint8)
     if len(labels) != len(levels):
         raise ValueError(
             f"{labels_path} holds {len(labels)} labels; "
             f"expected {len(levels)}, one for each image of {images_path}"
         )
     levels = levels.reshape(len(levels), -1)
+    if dtype != np.uint8:
+        _require_white(images_path, levels)
     return levels if dtype == np.uint8 else levels / np.float32(255), labels.astype(np.int64)
