@@ -330,7 +330,8 @@ def draw(args, out, vae, epochs, evaluation, x, labels, rng):
             "kl_per_dimension": lambda: plots.kl_per_dimension(evaluation),
         }
         if args.latent == 2:
-            figures["latent_scatter"] = lambda: plots.latent_scatter(vae, x, labels)
+            if labels is not None:
+                figures["latent_scatter"] = lambda: plots.latent_scatter(vae, x, labels)
             figures["manifold"] = lambda: plots.manifold(vae)
     for title, figure in figures.items():
         try:

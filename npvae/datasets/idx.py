@@ -52,8 +52,8 @@ def _parse(stream, ndim, dtypes):
     entries = _read(stream, size + 1)
     if len(entries) != size:
         came = "more" if len(entries) > size else f"{len(entries)} bytes"
-        times = f" of {dtype}" if dtype.itemsize > 1 else ""
-        raise ValueError(f"{came} after a header that says {_times(shape)}{times} = {size} bytes")
+        numbers = f" of {dtype}" if dtype.itemsize > 1 else ""
+        raise ValueError(f"{came} after a header that says {times(shape)}{numbers} = {size} bytes")
     array = np.frombuffer(entries, dtype.newbyteorder(">")).reshape(shape)
     return array if dtype.itemsize == 1 else array.astype(dtype)
 
@@ -72,7 +72,7 @@ def _parse_header(stream, ndim, dtypes):
         raise ValueError(f"{len(sizes)} bytes of sizes; expected {4 * magic[3]}")
     shape = np.frombuffer(sizes, ">u4").tolist()
     if 0 in shape:
-        raise ValueError(f"sizes {_times(shape)}; expected sizes >= 1")
+        raise ValueError(f"sizes {times(shape)}; expected sizes >= 1")
     if len(shape) > MOST_DIMENSIONS:
         raise ValueError(f"{len(shape)} dimensions; NumPy has at most {MOST_DIMENSIONS}")
     return dtype, shape
@@ -86,5 +86,6 @@ def _read(stream, size):
     return data
 
 
-def _times(shape):
+def times(shape):
+    """Such as 28 x 28."""
     return " x ".join(map(str, shape))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .idx import read_idx
+from .idx import read_idx, times
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -30,9 +30,10 @@ class Dataset(NamedTuple):
     """Images as rows, and what they show: N to train on, N' to test on."""
 
     train: np.ndarray  # (N, D) float32 in [0, 1], or uint8 in [0, 255]
-    train_labels: np.ndarray  # (N,) int64
+    train_labels: np.ndarray | None  # (N,) int64; None if a folder has no such file
     test: np.ndarray  # (N', D) likewise
-    test_labels: np.ndarray  # (N',) int64
+    test_labels: np.ndarray | None  # (N',) int64
+    shape: tuple[int, int] = (28, 28)  # rows, columns of an image, as npvae.plots takes them
 
 
 def load_mnist(
@@ -43,7 +44,7 @@ def load_mnist(
     Read from data_dir, else from the folder that NPVAE_DATA_DIR names, else from the cache,
     pooch.os_cache("npvae"), after a download if need be. A folder holds the four files under
     their published names, gzipped or plain; their contents are free: Fashion-MNIST, say, or
-    images of another size, D = rows·columns.
+    images of another size, D = rows·columns; without the labels, if need be.
     dtype np.uint8 gives the grey levels as the files hold them, a quarter of the memory:
     `train` and a Bernoulli likelihood read them as levels / 255.
     Raises FileNotFoundError if a folder was named and lacks a file, ValueError if a file is
@@ -54,14 +55,14 @@ def load_mnist(
     if dtype not in (np.float32, np.uint8):
         raise ValueError(f"dtype is {dtype}; expected float32 or uint8")
     paths = _locate(data_dir)
-    train, train_labels = _read_split(*paths[:2], dtype=dtype)
-    test, test_labels = _read_split(*paths[2:], dtype=dtype)
-    if test.shape[1] != train.shape[1]:
+    train, train_labels, shape = _read_split(*paths[:2], dtype=dtype)
+    test, test_labels, test_shape = _read_split(*paths[2:], dtype=dtype)
+    if test_shape != shape:
         raise ValueError(
-            f"{paths[2]} has images of {test.shape[1]} pixels; "
-            f"expected {train.shape[1]}, as in {paths[0]}"
+            f"{paths[2]} has images of {times(test_shape)} pixels; "
+            f"expected {times(shape)}, as in {paths[0]}"
         )
-    return Dataset(train, train_labels, test, test_labels)
+    return Dataset(train, train_labels, test, test_labels, shape)
 
 
 def _locate(data_dir):
@@ -78,6 +79,8 @@ def _find(name, directory, source):
     for path in (directory / name, directory / f"{name}.gz"):
         if path.is_file():
             return path
+    if directory.is_dir() and "labels" in name:
+        return None
     reason = f"holds neither {name} nor {name}.gz" if directory.is_dir() else "is not a folder"
     raise FileNotFoundError(f"{source} is {str(directory)!r}, which {reason}")
 
@@ -149,8 +152,9 @@ def _require_white(path, levels):
 
 def _read_split(images_path, labels_path, *, dtype):
     levels = read_idx(images_path, 3, np.uint8)
-    labels = read_idx(labels_path, 1, np.uint8)
-    if len(labels) != len(levels):
+    shape = levels.shape[1:]
+    labels = labels_path and read_idx(labels_path, 1, np.uint8).astype(np.int64)
+    if labels is not None and len(labels) != len(levels):
         raise ValueError(
             f"{labels_path} holds {len(labels)} labels; "
             f"expected {len(levels)}, one for each image of {images_path}"
@@ -158,4 +162,4 @@ def _read_split(images_path, labels_path, *, dtype):
     levels = levels.reshape(len(levels), -1)
     if dtype != np.uint8:
         _require_white(images_path, levels)
-    return levels if dtype == np.uint8 else levels / np.float32(255), labels.astype(np.int64)
+    return levels if dtype == np.uint8 else levels / np.float32(255), labels, shape
