@@ -109,3 +109,28 @@ def test_bad_options_end_in_one_line(tmp_path, script, options, message):
     assert done.returncode != 0
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_damaged_files_are_refused_at_once_and_in_little_memory():
+    done = run("fuzz.py", "--files", 2000, "--seed", 7)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = {line.split()[0]: line.split()[1:4] for line in done.stdout.splitlines()[1:]}
+    for kind in ("npz", "idx"):
+        read, refused, other = map(int, rows[kind])
+        assert (read + refused, other) == (2000, 0)
+        assert min(read, refused) > 10
+
+
+def test_a_busy_core_is_measured_beside(tmp_path):
+    path = tmp_path / "busy.json"
+    options = ["--configurations", "c", "--rounds", 1, "--images", 200, "--json", path]
+    done = run("busy.py", *options)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(path.read_text())
+    for kind in ("busy", "quiet"):
+        assert {mode: len(times) for mode, times in report[kind]["c"].items()} == {
+            "chosen": 1,
+            "one": 1,
+            "all": 1,
+        }
+    assert max(map(len, done.stdout.splitlines())) <= 80

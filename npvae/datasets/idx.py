@@ -34,18 +34,18 @@ def read_idx(
                     None allows any
     Raises ValueError, naming the file, unless it holds exactly what its header says.
     """
-    dtypes = [np.dtype(dtype)] if dtype is not None else list(TYPES.values())
+    types = {code: kind for code, kind in TYPES.items() if dtype is None or kind == dtype}
     with open(path, "rb") as file:
         # By content, not by name: browsers unzip a download and keep the .gz.
         gzipped = file.peek(2)[:2] == GZIP_MAGIC
         try:
-            return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, ndim, dtypes)
+            return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, ndim, types)
         except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path} is not a valid IDX file: {error}") from error
 
 
-def _parse(stream, ndim, dtypes):
-    dtype, shape = _parse_header(stream, ndim, dtypes)
+def _parse(stream, ndim, types):
+    dtype, shape = _parse_header(stream, ndim, types)
     size = math.prod(shape) * dtype.itemsize
     # One byte more than there should be, to see that nothing follows and, in a gzipped
     # file, to reach the checksum at its end.
@@ -58,14 +58,12 @@ def _parse(stream, ndim, dtypes):
     return array if dtype.itemsize == 1 else array.astype(dtype)
 
 
-def _parse_header(stream, ndim, dtypes):
+def _parse_header(stream, ndim, types):
     magic = _read(stream, 4)
-    dtype = TYPES.get(magic[2]) if len(magic) == 4 and magic[:2] == bytes(2) else None
-    if dtype not in dtypes or magic[3] == 0 or (ndim is not None and magic[3] != ndim):
-        codes = [f"0000{code:02x}" for code, known in TYPES.items() if known in dtypes]
-        expected = " or ".join(
-            f"'{code}{'NN' if ndim is None else f'{ndim:02x}'}'" for code in codes
-        )
+    known = len(magic) == 4 and magic[:2] == bytes(2) and magic[2] in types and magic[3] > 0
+    if not known or (ndim is not None and magic[3] != ndim):
+        count = "NN" if ndim is None else f"{ndim:02x}"
+        expected = " or ".join(f"'0000{code:02x}{count}'" for code in types)
         raise ValueError(f"magic number '{magic.hex()}'; expected {expected}")
     sizes = _read(stream, 4 * magic[3])
     if len(sizes) < 4 * magic[3]:
@@ -75,7 +73,7 @@ def _parse_header(stream, ndim, dtypes):
         raise ValueError(f"sizes {times(shape)}; expected sizes >= 1")
     if len(shape) > MOST_DIMENSIONS:
         raise ValueError(f"{len(shape)} dimensions; NumPy has at most {MOST_DIMENSIONS}")
-    return dtype, shape
+    return types[magic[2]], shape
 
 
 def _read(stream, size):
