@@ -4,13 +4,15 @@ import contextlib
 import signal
 import threading
 
+SIGNALS = signal.SIGINT, signal.SIGTERM
+
 
 @contextlib.contextmanager
 def whole():
     """A block that Ctrl-C, or another signal that Python handles, interrupts only at its end."""
     handlers = {}
     if threading.current_thread() is threading.main_thread():  # no other one is interrupted
-        handlers = {s: h for s in _SIGNALS if callable(h := signal.getsignal(s))}
+        handlers = {s: h for s in SIGNALS if callable(h := signal.getsignal(s))}
     waiting = []
     try:
         for number in handlers:
@@ -21,6 +23,3 @@ def whole():
             signal.signal(number, handler)
         for number, frame in waiting[:1]:
             handlers[number](number, frame)
-
-
-_SIGNALS = signal.SIGINT, signal.SIGTERM
