@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 FORMAT_VERSION = 1
+LONGEST_HEADER = 1 << 20  # bytes, four a character: a thousand times a usual one
 DAY = 86_400  # seconds
 
 
@@ -41,11 +42,11 @@ def write(path, header, arrays):
     partial = target.with_name(f".npvae-{uuid.uuid4().hex}.partial")
     try:
         with open(partial, "xb") as file:
+            if target.exists():  # before a number is in it: what is private never was readable
+                partial.chmod(target.stat().st_mode & 0o7777)
             np.savez(file, header=np.array(header), **arrays)
             file.flush()
             os.fsync(file.fileno())
-        if target.exists():
-            partial.chmod(target.stat().st_mode & 0o7777)
         os.replace(partial, target)
     except OSError as error:
         raise OSError(error.errno, f"cannot save to {path}: {error}") from error
@@ -68,22 +69,29 @@ def read(path):
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = dict(_members(archive, os.path.getsize(path)))
-    except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes
-        raise ValueError(f"{path} is truncated or not an npz file ({error})") from error
+    with open(path, "rb") as file:  # that it may not be read is said as it is
+        try:
+            with zipfile.ZipFile(file) as archive:
+                arrays = dict(_members(archive, os.fstat(file.fileno()).st_size))
+        except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes
+            reason = str(error) or type(error).__name__
+            raise ValueError(f"{path} is truncated or not an npz file ({reason})") from error
     return _read_header(path, arrays.pop("header", None)), arrays
 
 
 def _members(archive, size):
     """Yield name and array of each member; no more is read than the file is large."""
-    members = archive.infolist()
-    if sum(member.file_size for member in members) > size:
-        raise ValueError("its members claim to be larger than the file; it may be compressed")
-    for member in members:
+    members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+    if len(members) < len(archive.infolist()):
+        raise ValueError("two of its members have one name")
+    # bzip2 unpacks a gigabyte from a kilobyte at one go, whatever size was claimed.
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
+        raise ValueError("its members are compressed; VAE.save writes them as they are")
+    if sum(member.file_size for member in members.values()) > size:
+        raise ValueError("its members claim to be larger than the file")
+    for name, member in members.items():
         with archive.open(member) as opened:
-            yield member.filename.removesuffix(".npy"), _read_array(opened, member.file_size)
+            yield name, _read_array(opened, member.file_size)
 
 
 def _read_array(opened, size):
@@ -94,6 +102,8 @@ def _read_array(opened, size):
     shape, in_columns, dtype = _READERS[version](opened)
     if dtype.kind not in "fU":
         raise ValueError(f"an array of {dtype}; expected floats")
+    if dtype.kind == "U" and size > LONGEST_HEADER:
+        raise ValueError(f"text of {size} bytes; expected at most {LONGEST_HEADER}")
     numbers = opened.read(size - opened.tell())
     if math.prod(shape) * dtype.itemsize != len(numbers):
         raise ValueError(f"an array of {dtype} {shape} in {len(numbers)} bytes")

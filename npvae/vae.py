@@ -247,9 +247,12 @@ class VAE:
         """
         header, arrays = storage.read(path)
         try:
-            chosen, shapes = _read_choices(header, likelihood)
+            name = header["likelihood"]
+            chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path} has a damaged header: {error}") from error
+        if likelihood not in (None, chosen):
+            raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
         storage.check(path, shapes, np.dtype(header["dtype"]), arrays)
         encoder, decoder = (
             [

@@ -204,6 +204,21 @@ def test_a_link_is_followed_and_a_mode_kept(saved):
     assert (saved.parent / "new").stat().st_mode == usual.stat().st_mode
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes as POSIX has them")
+def test_a_private_file_is_never_readable_while_it_is_written(saved, monkeypatch):
+    vae = npvae.VAE.load(saved)
+    saved.chmod(0o600)
+    savez, modes = np.savez, []
+
+    def watched(file, **arrays):
+        modes.append(os.fstat(file.fileno()).st_mode & 0o777)
+        savez(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", watched)
+    vae.save(saved)
+    assert modes == [0o600]
+
+
 def test_a_long_name_is_a_name(saved):
     path = saved.with_name("v" * 250)
     npvae.VAE.load(saved).save(path)
@@ -255,10 +270,77 @@ def test_a_compressed_bomb_is_refused_before_it_is_read(saved):
     np.savez_compressed(saved, **stored)
     assert saved.stat().st_size < 100_000
     tracemalloc.start()
-    with pytest.raises(ValueError, match="claim to be larger than the file"):
+    with pytest.raises(ValueError, match="its members are compressed"):
         npvae.VAE.load(saved)
     assert tracemalloc.get_traced_memory()[1] < 5e6
     tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_bomb_that_claims_to_be_small_is_refused_before_it_is_read(saved, method):
+    """bzip2 and LZMA unpack all that is there, whatever size the archive claims."""
+    bomb = b"x" * 30_000_000
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("bomb.npy", bomb, compress_type=method)
+    claim, small = (size.to_bytes(4, "little") for size in (len(bomb), 100))
+    saved.write_bytes(saved.read_bytes().replace(claim, small))
+    assert saved.stat().st_size < 100_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="its members are compressed"):
+            npvae.VAE.load(saved)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_claim_beyond_the_file_is_refused(saved):
+    with zipfile.ZipFile(saved) as archive:
+        size = archive.getinfo("header.npy").file_size.to_bytes(4, "little")
+    saved.write_bytes(saved.read_bytes().replace(size, b"\xff\xff\xff\x7f"))
+    with pytest.raises(ValueError, match="claim to be larger than the file"):
+        npvae.VAE.load(saved)
+
+
+def test_two_members_of_one_name_are_refused(saved):
+    """Which one counts? A scanner of files and NumPy may differ."""
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("encoder/0/W", archive.read("encoder/0/W.npy"))
+    with pytest.raises(ValueError, match="two of its members have one name"):
+        npvae.VAE.load(saved)
+
+
+def test_a_header_of_endless_widths_is_refused_before_it_is_parsed(saved):
+    path = rewritten(saved, header={"hidden": [1] * 200_000})
+    with pytest.raises(ValueError, match=r"text of .* bytes; expected at most 1048576"):
+        npvae.VAE.load(path)
+
+
+def test_a_text_file_is_refused_without_advice_to_unpickle_it(tmp_path):
+    (tmp_path / "notes.txt").write_text("no model")
+    with pytest.raises(ValueError, match="not an npz file") as told:
+        npvae.VAE.load(tmp_path / "notes.txt")
+    assert "pickle" not in str(told.value)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(saved, monkeypatch):
+    def locked(*_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(saved))
+
+    monkeypatch.setattr("builtins.open", locked)
+    with pytest.raises(PermissionError, match=r"Permission denied: .*vae\.npz"):
+        npvae.VAE.load(saved)
+
+
+def test_npvaes_own_likelihood_is_never_overridden(saved):
+    vae = npvae.VAE.load(saved)
+    npvae.VAE(vae.params, npvae.Gaussian(0.3), "tanh").save(saved)
+    assert npvae.VAE.load(saved, likelihood=npvae.Gaussian(0.3)).likelihood == npvae.Gaussian(0.3)
+    for other in (npvae.Gaussian(0.5), npvae.Bernoulli(), npvae.Gaussian, "Gaussian"):
+        with pytest.raises(
+            ValueError, match=r"has the likelihood Gaussian\(sigma=0\.3\); .* passed"
+        ):
+            npvae.VAE.load(saved, likelihood=other)
 
 
 def test_a_deep_header_is_refused(saved):
