@@ -7,6 +7,8 @@ import http.server
 import os
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
@@ -19,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equations import ROOT
 from npvae.datasets import load_mnist, mnist, read_idx
 
 NAMES = (
@@ -189,6 +192,49 @@ def test_a_damaged_gzip_is_a_value_error(tmp_path, damage, message):
         read_idx(path, 3, np.uint8)
 
 
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_header_that_claims_more_than_the_file_can_hold_is_refused_unread(tmp_path, compress):
+    path = tmp_path / "images"
+    path.write_bytes(
+        compress(bytes([0, 0, 8, 3]) + struct.pack(">3I", 1 << 20, 1 << 10, 8) + bytes(4 << 20))
+    )
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            ValueError, match=r"1048576 x 1024 x 8 = \d+ bytes, in a file that holds"
+        ):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_numbers_are_turned_round_where_they_are(tmp_path):
+    path = tmp_path / "numbers"
+    path.write_bytes(bytes([0, 0, 14, 1]) + struct.pack(">I", 1 << 20) + bytes(8 << 20))
+    tracemalloc.start()
+    try:
+        read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("ndim", "dtype", "message"),
+    [
+        (None, np.uint16, "dtype is .*uint16.*; expected one of uint8, int8, int16"),
+        (0, None, "ndim is 0; expected an integer in 1 … 64"),
+        (-1, None, "ndim is -1; expected an integer in 1 … 64"),
+    ],
+)
+def test_what_no_idx_file_holds_cannot_be_asked_for(tmp_path, ndim, dtype, message):
+    path = tmp_path / "images"
+    path.write_bytes(idx_bytes(np.zeros(3)))
+    with pytest.raises(ValueError, match=message):
+        read_idx(path, ndim, dtype)
+
+
 HUGE = bytes([0, 0, 8, 3]) + b"\xff" * 12
 BOMB = bytes([0, 0, 8, 3]) + struct.pack(">3I", 1, 2, 2) + bytes(1 << 26)
 
@@ -328,9 +374,9 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def mirror(directory):
+def mirror(directory, kind=Handler):
     """An HTTP server of directory on this machine -> its address, and what was got from it."""
-    handler = functools.partial(Handler, directory=directory)
+    handler = functools.partial(kind, directory=directory)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.gets = []
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -391,6 +437,53 @@ def test_a_download_is_checked_cached_and_shown(download, files, capfd):
     assert sorted(path.name for path in download.cache.iterdir()) == sorted(
         f"{name}.gz" for name in NAMES
     )
+
+
+class HalfHandler(Handler):
+    def do_GET(self):
+        """Half a file, and then nothing until the client is gone."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(1 << 20))
+        self.end_headers()
+        self.wfile.write(bytes(1 << 19))
+        self.rfile.read(1)
+
+
+DOWNLOAD = """
+import pathlib, sys
+import pooch
+from npvae.datasets import load_mnist, mnist
+mnist.MIRRORS = (sys.argv[1],)
+pooch.os_cache = lambda project: pathlib.Path(sys.argv[2])
+load_mnist()
+"""
+
+
+def left_by_a_killed_download(address, cache):
+    """The temporary file that is in the cache once its process is dead."""
+    command = [sys.executable, "-c", DOWNLOAD, address, cache]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not any(path.stat().st_size for path in cache.glob("*")):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            process.kill()
+    (left,) = cache.iterdir()
+    return left
+
+
+def test_what_a_killed_download_left_is_removed(download, files):
+    with mirror(files, HalfHandler) as (half, _):
+        left = left_by_a_killed_download(half, download.cache)
+    with mirror(files) as (address, _):
+        download(address)
+        assert left.exists()  # it might be another process's, at work
+        os.utime(left, (0, 0))
+        download(address)
+    assert {path.name for path in download.cache.iterdir()} == {f"{name}.gz" for name in NAMES}
 
 
 def test_a_cached_file_needs_no_mirror(download, files, dead):

@@ -6,14 +6,16 @@ The file may be gzipped.
 
 import gzip
 import math
+import os
+import sys
 import zlib
-from os import PathLike
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 GZIP_MAGIC = b"\x1f\x8b"
 PIECE = 1 << 20
+MOST_INFLATED = 1032  # bytes out of one: the densest that deflate can be
 MOST_DIMENSIONS = 64  # of an array
 TYPES = {  # TT, and what it stands for
     0x08: np.dtype(np.uint8),
@@ -26,36 +28,48 @@ TYPES = {  # TT, and what it stands for
 
 
 def read_idx(
-    path: str | PathLike, ndim: int | None = None, dtype: DTypeLike | None = None
+    path: str | os.PathLike, ndim: int | None = None, dtype: DTypeLike | None = None
 ) -> np.ndarray:
     """The array in the IDX file at path, plain or gzipped.
 
     ndim, dtype     what the file must hold: one of uint8, int8, int16, int32, float32, float64;
                     None allows any
-    Raises ValueError, naming the file, unless it holds exactly what its header says.
+    Raises ValueError, naming the file, unless it holds exactly what its header says, and if
+    ndim or dtype is none that a file can hold.
     """
     types = {code: kind for code, kind in TYPES.items() if dtype is None or kind == dtype}
+    if not types:
+        raise ValueError(f"dtype is {dtype}; expected one of {', '.join(map(str, TYPES.values()))}")
+    if ndim is not None and ndim not in range(1, MOST_DIMENSIONS + 1):
+        raise ValueError(f"ndim is {ndim}; expected an integer in 1 … {MOST_DIMENSIONS}")
     with open(path, "rb") as file:
         # By content, not by name: browsers unzip a download and keep the .gz.
         gzipped = file.peek(2)[:2] == GZIP_MAGIC
         try:
-            return _parse(gzip.GzipFile(fileobj=file) if gzipped else file, ndim, types)
+            stream = gzip.GzipFile(fileobj=file) if gzipped else file
+            most = os.fstat(file.fileno()).st_size * (MOST_INFLATED if gzipped else 1)
+            return _parse(stream, ndim, types, most)
         except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ValueError(f"{path} is not a valid IDX file: {error}") from error
 
 
-def _parse(stream, ndim, types):
+def _parse(stream, ndim, types, most):
+    """The array; nothing is read if its header claims more than the `most` bytes there can be."""
     dtype, shape = _parse_header(stream, ndim, types)
     size = math.prod(shape) * dtype.itemsize
+    claim = f"{times(shape)}{f' of {dtype}' if dtype.itemsize > 1 else ''} = {size} bytes"
+    if size > most:
+        raise ValueError(f"a header that says {claim}, in a file that holds at most {most}")
     # One byte more than there should be, to see that nothing follows and, in a gzipped
     # file, to reach the checksum at its end.
     entries = _read(stream, size + 1)
     if len(entries) != size:
         came = "more" if len(entries) > size else f"{len(entries)} bytes"
-        numbers = f" of {dtype}" if dtype.itemsize > 1 else ""
-        raise ValueError(f"{came} after a header that says {times(shape)}{numbers} = {size} bytes")
-    array = np.frombuffer(entries, dtype.newbyteorder(">")).reshape(shape)
-    return array if dtype.itemsize == 1 else array.astype(dtype)
+        raise ValueError(f"{came} after a header that says {claim}")
+    array = np.frombuffer(entries, dtype)
+    if sys.byteorder == "little":
+        array.byteswap(inplace=True)  # where it is: a copy would double the memory
+    return array.reshape(shape)
 
 
 def _parse_header(stream, ndim, types):

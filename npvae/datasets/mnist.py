@@ -1,6 +1,8 @@
 """MNIST, handwritten digits: four IDX files from a folder, the cache or a mirror."""
 
+import contextlib
 import os
+import time
 from concurrent import futures
 from pathlib import Path
 from threading import Thread
@@ -24,6 +26,7 @@ FILES = {  # images and labels to train on, then to test on; the SHA-256 of each
 }
 PATIENCE = 4  # seconds for a mirror to answer: a dead network is given up on after three times that
 STALL = 15  # seconds without a byte that end a download
+STALE = 60  # seconds untouched: no download writes so rarely
 
 
 class Dataset(NamedTuple):
@@ -42,7 +45,8 @@ def load_mnist(
     """MNIST as a Dataset: N = 60,000, N' = 10,000, D = 28·28 = 784, white ink on black.
 
     Read from data_dir, else from the folder that NPVAE_DATA_DIR names, else from the cache,
-    pooch.os_cache("npvae"), after a download if need be. A folder holds the four files under
+    pooch.os_cache("npvae"), after a download if need be; what a killed download left there is
+    removed by the first load a minute later. A folder holds the four files under
     their published names, gzipped or plain; their contents are free: Fashion-MNIST, say, or
     images of another size, D = rows·columns; without the labels, if need be.
     dtype np.uint8 gives the grey levels as the files hold them, a quarter of the memory:
@@ -72,7 +76,17 @@ def _locate(data_dir):
         return [_find(name, Path(data_dir), "NPVAE_DATA_DIR") for name in FILES]
     import pooch  # here, and not above, to keep `import npvae` light
 
-    return [_fetch(name, FILES[name], pooch.os_cache("npvae"), MIRRORS) for name in FILES]
+    cache = pooch.os_cache("npvae")
+    _remove_stale(cache)
+    return [_fetch(name, FILES[name], cache, MIRRORS) for name in FILES]
+
+
+def _remove_stale(cache):
+    """Remove pooch's temporary files that downloads left there when they were killed."""
+    for left in cache.glob("tmp*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE:
+                left.unlink()
 
 
 def _find(name, directory, source):
