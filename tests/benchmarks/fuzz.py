@@ -1,10 +1,11 @@
 """Damaged files: no reader may do anything but refuse them, at once and in little memory.
 
     python tests/benchmarks/fuzz.py                     100,000 model files, 100,000 IDX files
-    python tests/benchmarks/fuzz.py --files 1000000 --seed 1
+    python tests/benchmarks/fuzz.py --files 1000000 --seed 1 --seconds 1800
 
 Each file is a sound one with something changed: bits, bytes, a piece cut out, doubled or moved,
-a number set to an extreme, the header of a model written anew. What is raised, the time of the
+a number set to an extreme, the header of a model or of one of its arrays written anew, a member
+compressed or of a wrong size. What is raised, the time of the
 slowest and the growth of the memory's peak are printed; any exception but ValueError and
 FileNotFoundError, a second, or 200 MB, fails the command.
 """
@@ -20,15 +21,21 @@ import struct
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from harness import integer, print_table
 
 import npvae
+from npvae.datasets.idx import TYPES
 
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 40, (1 << 64) - 1)
 VALUES = (-1, 0, 1, 2, 7, 10**6, 10**13, 10**30, 1.5, True, None, "", "tanh", [], [10**9], {}, [[]])
+DESCRS = ("'<f4'", "'>f4'", "'<f8'", "'|O'", "'<U0'", "'<U99'", "[('a', '<f4')]", "-" * 9000 + "1")
+SHAPES = ("()", "(3,)", "(4, 3)", "(-1, -12)", "(0, 10**9)", "(1000000000000,)", "(4, True)", "3")
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+BOMB = bytes(1 << 20)
 SECONDS, BYTES = 1.0, 200e6
 
 
@@ -40,10 +47,10 @@ def model_file(folder):
     return path.read_bytes()
 
 
-def idx_file(ndim=3):
-    shape = (5, 4, 3)[:ndim]
-    header = bytes([0, 0, 8, ndim]) + struct.pack(f">{ndim}I", *shape)
-    return header + bytes(range(np.prod(shape)))
+def idx_file(code, dtype):
+    shape = (5, 4, 3)
+    header = bytes([0, 0, code, 3]) + struct.pack(">3I", *shape)
+    return header + bytes(range(60)) * dtype.itemsize
 
 
 def damaged(content, rng):
@@ -85,9 +92,11 @@ CHANGES = (_bit, _bytes, _number, _cut, _double)
 
 
 def damaged_model(content, rng):
-    """A damaged model file: half of them sound archives, with another header or other arrays."""
-    if rng.random() < 0.5:
-        return damaged(content, rng)
+    """A damaged model file: most of them sound archives, with other headers or other arrays."""
+    return rng.choice((damaged, _other_header, _other_members))(content, rng)
+
+
+def _other_header(content, rng):
     with np.load(io.BytesIO(content)) as file:
         stored = dict(file)
     header = json.loads(str(stored.pop("header")))
@@ -103,6 +112,39 @@ def damaged_model(content, rng):
     return out.getvalue()
 
 
+def _other_members(content, rng):
+    """The archive's members damaged, compressed or twice there, with the right checksums."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
+        chosen = rng.choice(old.namelist())
+        for name in old.namelist():
+            data = old.read(name)
+            if name == chosen:
+                data = _other_member(data, rng)
+                size = len(data)
+            new.writestr(name, data, rng.choice(METHODS) if name == chosen else None)
+        if rng.random() < 0.1:
+            new.writestr(chosen.removesuffix(".npy"), old.read(chosen))
+    archive = out.getvalue()
+    if rng.random() < 0.3:  # the size that is claimed, wherever it stands
+        claim = rng.choice((1, 100, len(archive), 0xFFFFFFFF))
+        archive = archive.replace(struct.pack("<I", size), struct.pack("<I", claim))
+    return archive
+
+
+def _other_member(data, rng):
+    """An .npy file with another header, or bytes damaged, or a bomb."""
+    kind = rng.random()
+    if kind < 0.01:
+        return BOMB
+    if kind < 0.5:
+        return damaged(data, rng)
+    shape, descr = rng.choice(SHAPES), rng.choice(DESCRS)
+    text = f"{{'descr': {descr}, 'fortran_order': {rng.random() < 0.5}, 'shape': {shape}, }}\n"
+    size = struct.pack("<H", len(text))
+    return b"\x93NUMPY\x01\x00" + size + text.encode() + data[128:]
+
+
 def damaged_idx(content, rng):
     data = damaged(content, rng)
     if rng.random() < 0.5:
@@ -111,12 +153,12 @@ def damaged_idx(content, rng):
     return data
 
 
-def fuzz(read, make, files, seed, path):
+def fuzz(read, make, files, seed, path, seconds=np.inf):
     """-> how often each exception came, the slowest in seconds, the peak's growth in bytes"""
     rng = random.Random(seed)
     came, slowest = collections.Counter(), 0.0
-    before = _peak()
-    for _ in range(files):
+    before, end = _peak(), time.monotonic() + seconds
+    while came.total() < files and time.monotonic() < end:
         path.write_bytes(make(rng))
         start = time.perf_counter()
         try:
@@ -140,10 +182,11 @@ def complaints(came, slowest, growth):
 
 def readers(folder):
     """By name: what reads a file, and what makes a damaged one."""
-    model, idx = model_file(folder), idx_file()
+    model = model_file(folder)
+    idx = [idx_file(code, dtype) for code, dtype in TYPES.items()]
     return {
         "npz": (npvae.VAE.load, lambda rng: damaged_model(model, rng)),
-        "idx": (npvae.datasets.read_idx, lambda rng: damaged_idx(idx, rng)),
+        "idx": (npvae.datasets.read_idx, lambda rng: damaged_idx(rng.choice(idx), rng)),
     }
 
 
@@ -156,12 +199,13 @@ def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--files", type=integer(1), default=100_000, help="of each kind")
     options.add_argument("--seed", type=integer(0), default=0)
+    options.add_argument("--seconds", type=integer(1), default=3600, help="at most, for each kind")
     args = options.parse_args()
     failures, widths = [], (6, 10, 10, 12, 11, 8)
     print_table(("", "read", "refused", "other", "slowest, s", "MB"), [], widths)
     with tempfile.TemporaryDirectory() as folder:
         for name, (read, make) in readers(folder).items():
-            found = fuzz(read, make, args.files, args.seed, Path(folder) / "damaged")
+            found = fuzz(read, make, args.files, args.seed, Path(folder) / "damaged", args.seconds)
             came, slowest, growth = found
             refused = came["ValueError"] + came["FileNotFoundError"]
             row = came["read"], refused, came.total() - came["read"] - refused
