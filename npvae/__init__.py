@@ -30,7 +30,6 @@ from .diagnosis import (
     diagnose,
 )
 from .elbo import Trace, elbo, elbo_backward
-from .epoch import Epoch, NonFiniteError
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
 from .importance import LogLikelihood, UnreliableWarning, log_likelihood
@@ -49,7 +48,7 @@ from .likelihoods import (
 from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
 from .params import Params
-from .training import train
+from .training import Epoch, NonFiniteError, train
 from .vae import VAE
 
 __version__ = "0.1.0"

@@ -21,7 +21,7 @@ class Mistake(NamedTuple):
 
 
 BERNOULLI = "npvae/likelihoods/bernoulli.py"
-TRAINING = "npvae/training.py"
+STEP, LOOP, RUN = (f"npvae/training/{name}.py" for name in ("step", "loop", "run"))
 GAUSSIAN = "npvae/likelihoods/gaussian.py"
 OBJECTIVES = "npvae/objectives.py"
 LOG_PROB = "return kernels.bernoulli_log_prob(x, logits)"
@@ -229,7 +229,7 @@ MUSEUM = (
     # The loop
     Mistake(
         "loss summed over the batch",
-        ((TRAINING, "np.full(len(x), -1 / len(x), vae.dtype)", "np.full(len(x), -1, vae.dtype)"),),
+        ((STEP, "np.full(len(x), -1 / len(x), vae.dtype)", "np.full(len(x), -1, vae.dtype)"),),
         "tests/test_training.py::test_a_step_descends_minus_the_mean_bound",
         (
             "SeldonIO/alibi-detect",
@@ -239,15 +239,15 @@ MUSEUM = (
     Mistake(
         "batches shuffled, not rows",
         (
-            (TRAINING, "order = rng.permutation(n)", "order = np.arange(n)"),
-            (TRAINING, STARTS, "for start in rng.permutation(np.arange(0, n, batch_size)):"),
+            (LOOP, "order = rng.permutation(n)", "order = np.arange(n)"),
+            (LOOP, STARTS, "for start in rng.permutation(np.arange(0, n, batch_size)):"),
         ),
         "tests/test_training.py::test_rows_are_shuffled_not_batches",
         ("joelgrus/joelnet", "y0ast/Variational-Autoencoder"),
     ),
     Mistake(
         "last partial batch dropped",
-        ((TRAINING, STARTS, "for start in range(0, n - batch_size + 1, batch_size):"),),
+        ((LOOP, STARTS, "for start in range(0, n - batch_size + 1, batch_size):"),),
         "tests/test_training.py::test_every_row_gets_as_many_draws_as_asked",
         ("kwj2104/Simple-Variational-Autoencoder",),
     ),
@@ -260,7 +260,7 @@ MUSEUM = (
     ),
     Mistake(
         "training goes on past inf",
-        ((TRAINING, "if not np.isfinite(a).all():", "if False:"),),
+        ((STEP, "if not np.isfinite(a).all():", "if False:"),),
         "tests/test_training.py::test_a_loss_that_overflows_stops_before_it_is_learned_from",
         ("AppliedDataSciencePartners/WorldModels", "vanderschaarlab/synthcity"),
     ),
@@ -281,7 +281,7 @@ MUSEUM = (
         "evaluation drawing from the training stream",
         (
             (
-                TRAINING,
+                RUN,
                 "evaluate(run.vae, x_val, rng=run.evaluation_rng)",
                 "evaluate(run.vae, x_val, rng=run.noise_rng)",
             ),

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from npvae.kernels.pacing import LAST, Pace
+from npvae.kernels.pacing import Pace
 
 
 class Machine:
@@ -58,6 +58,10 @@ def large(machine):
     return {1: 0.045, 2: 0.025}
 
 
+def large_and_busy(machine):
+    return {1: 0.045, 2: 0.1}
+
+
 @pytest.mark.parametrize(
     ("seconds", "threads", "best"),
     [(quiet, 2, 2), (busy, 2, 1), (many, 32, 4), (tiny, 2, 1), (large, 2, 2)],
@@ -70,12 +74,18 @@ def test_the_fastest_number_is_found_and_kept(seconds, threads, best):
     used = [n for when, n in machine.done if when > start]
     assert used.count(best) > 0.95 * len(used)
     trials = sum(a == best != b for a, b in pairwise(used))
-    assert trials > 20 / LAST / 2  # and yet it goes on looking
+    assert trials >= 2  # and yet it goes on looking
 
 
 @pytest.mark.parametrize(
     ("seconds", "threads", "a_piece", "part"),
-    [(quiet, 2, 0.0019, 0.98), (busy, 2, 0.0018, 0.97), (tiny, 2, 1e-4, 0.98)],
+    [
+        (quiet, 2, 0.0019, 0.98),
+        (busy, 2, 0.0018, 0.97),
+        (tiny, 2, 1e-4, 0.98),
+        (large, 2, 0.025, 0.98),
+        (large_and_busy, 2, 0.045, 0.97),
+    ],
 )
 def test_little_is_lost_by_looking(seconds, threads, a_piece, part):
     assert Machine(seconds, threads).work(20) > part * 20 / a_piece

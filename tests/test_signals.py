@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import npvae
-from npvae._signals import whole
+from npvae._signals import whole_blocks
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def test_a_block_ends_before_it_is_interrupted():
     done = []
 
     def block():
-        with whole():
+        with whole_blocks() as whole, whole:
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             done.append("all of it")
@@ -32,8 +32,24 @@ def test_a_block_ends_before_it_is_interrupted():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_between_two_blocks_it_is_interrupted_at_once():
+    done = []
+
+    def blocks():
+        with whole_blocks() as whole:
+            with whole:
+                done.append("a block")
+            signal.raise_signal(signal.SIGINT)
+            done.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        blocks()
+    assert done == ["a block"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_an_error_inside_is_not_lost():
-    with pytest.raises(ZeroDivisionError), whole():
+    with pytest.raises(ZeroDivisionError), whole_blocks() as whole, whole:
         raise ZeroDivisionError
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -42,7 +58,7 @@ def test_another_thread_needs_no_protection():
     told = []
 
     def run():
-        with whole():
+        with whole_blocks() as whole, whole:
             told.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=run)

@@ -71,7 +71,7 @@ def steps(monkeypatch):
         taken.append(Step(x, noise, bits(vae)))
         return trace
 
-    monkeypatch.setattr(npvae.training, "descend", watched)
+    monkeypatch.setattr(npvae.training.run, "descend", watched)
     return taken
 
 
@@ -153,7 +153,7 @@ def test_an_optimal_width_is_a_running_mean_over_all_rows(monkeypatch, batch_siz
         assert vae.params.likelihood["logvar"] == pytest.approx(np.log(variance), rel=1e-9)
         return trace
 
-    monkeypatch.setattr(npvae.training, "descend", watched)
+    monkeypatch.setattr(npvae.training.run, "descend", watched)
     run(vae, patterns(10), batch_size=batch_size, optimizer=optimizer, objective=averaged(2))
     assert seen == 21
 
@@ -311,7 +311,7 @@ def test_validation_targets_are_binarised_once(monkeypatch):
         seen.append(x.copy())
         return npvae.evaluate(vae, x, **choices)
 
-    monkeypatch.setattr(npvae.training, "evaluate", watched)
+    monkeypatch.setattr(npvae.training.run, "evaluate", watched)
     x_val = np.full((200, 12), 0.3, np.float32)
     run(make(), patterns(50), epochs=3, x_val=x_val, binarize=True)
     assert len(seen) == 3
@@ -350,9 +350,9 @@ def test_seconds_are_of_training_alone(monkeypatch):
 
         return slow
 
-    monkeypatch.setattr(npvae.training.kernels, "clock", lambda: clock.now)
-    monkeypatch.setattr(npvae.training, "descend", lasting(2, descend))
-    monkeypatch.setattr(npvae.training, "evaluate", lasting(100, npvae.evaluate))
+    monkeypatch.setattr(npvae.kernels, "clock", lambda: clock.now)
+    monkeypatch.setattr(npvae.training.run, "descend", lasting(2, descend))
+    monkeypatch.setattr(npvae.training.run, "evaluate", lasting(100, npvae.evaluate))
     rng = np.random.default_rng(0)
     x = patterns(50)
     for epoch in npvae.train(
@@ -440,7 +440,7 @@ def test_progress_is_shown_on_request_row_by_row_and_changes_nothing(capsys):
 
 @collapse_is_not_the_matter
 def test_the_bar_moves_within_an_epoch(capsys, monkeypatch):
-    monkeypatch.setattr("npvae.training.descend", slow(npvae.training.descend))
+    monkeypatch.setattr("npvae.training.run.descend", slow(npvae.training.descend))
     run(make(), patterns(50), epochs=1, batch_size=20, progress=True)
     shown = capsys.readouterr().err
     assert "20/50" in shown
@@ -491,7 +491,7 @@ def test_a_gradient_that_overflows_is_named(steps, monkeypatch):
             grads.decoder[0].b[2] = np.nan
         return grads
 
-    monkeypatch.setattr(npvae.training, "elbo_backward", broken)
+    monkeypatch.setattr(npvae.training.step, "elbo_backward", broken)
     vae = make()
     with pytest.raises(npvae.NonFiniteError, match=r"gradient of decoder/0/b .* epoch 1, step 3"):
         run(vae, patterns(50), batch_size=10)

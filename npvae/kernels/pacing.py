@@ -8,10 +8,12 @@ setting can know that, but the time of the work itself tells it.
 import contextlib
 import functools
 
-WINDOW, PIECES = 0.02, 3  # seconds and pieces of work, at least, that are judged together
+WINDOW, PIECES = 0.05, 3  # seconds and pieces of work, at least, that are judged together
 FIRST, LAST = 0.1, 3.0  # seconds before another number is tried, first and at most
 CLEARLY = 0.97  # another number must take less than so much of the time
-SLOWER = 1.3  # what took so much longer than before calls for a trial
+SLOWER = 1.3  # what took so much longer than before calls for a trial of fewer threads
+HOPELESS = 1.5  # and PIECES of the best's time, or more, end a trial
+SHARE = 0.01  # of the time may be lost by trials, once the first are over
 MEMORY = 0.5  # how much of what was measured before still counts after another window
 
 
@@ -32,16 +34,15 @@ class Pace:
         self._best = self._trial = None  # numbers of threads
         self._took = {}  # seconds a piece, by number of threads: (pieces, seconds), fading
         self._until_trial, self._patience = FIRST, FIRST
-        self._pieces, self._seconds = -1, 0.0  # of this window, the first warms up
+        self._pieces, self._seconds, self._warm_up = -1, 0.0, 0.0  # of this window
         self._fewer = True  # is tried next
 
     def __enter__(self):
         self._limit = self._get()
+        if self._limit < max(self._best or 1, self._trial or 1):
+            self._trial, self._pieces, self._seconds = None, -1, 0.0
         self._best = min(self._best or self._limit, self._limit)
-        self._trial = None
-        self._pieces = min(self._pieces, 0)
-        self._seconds = 0.0
-        self._set(self._best)
+        self._set(self._trial or self._best)
         self._since = self._clock()
         return self._lap if self._limit > 1 else _no_lap
 
@@ -52,16 +53,22 @@ class Pace:
         """A piece has ended."""
         now = self._clock()
         self._pieces += 1
-        if self._pieces > 0:
+        if self._pieces == 0:  # the first after a change
+            self._warm_up = now - self._since
+        else:
             self._seconds += now - self._since
             if self._is_enough():
                 self._judge()
         self._since = now
 
     def _is_enough(self):
-        if self._trial is not None and self._seconds > 2 * PIECES * self._a_piece(self._best):
-            return True
-        return self._pieces >= PIECES and self._seconds >= WINDOW
+        enough = self._pieces >= PIECES and self._seconds >= WINDOW
+        return enough or (self._trial is not None and self._is_hopeless())
+
+    def _is_hopeless(self):
+        """Whether the trial will hardly win, so that no more time is lost by it."""
+        most = max(PIECES, HOPELESS * self._pieces)
+        return self._seconds > most * self._a_piece(self._best)
 
     def _judge(self):
         """A window has ended: another number's, or the best's."""
@@ -69,23 +76,27 @@ class Pace:
             before = self._a_piece(self._best)
             self._note(self._best)
             self._until_trial -= self._seconds
-            if self._seconds > SLOWER * before * self._pieces:
+            if self._best > 1 and self._seconds > SLOWER * before * self._pieces:
                 self._until_trial = min(self._until_trial, FIRST)
-                self._patience = FIRST
+                self._patience, self._fewer = FIRST, True
             if self._until_trial <= 0:
                 self._trial = self._neighbour()
         else:
-            faster = self._seconds < CLEARLY * self._a_piece(self._best) * self._pieces
+            best = self._a_piece(self._best)
+            lost = self._warm_up + self._seconds - (1 + self._pieces) * best
+            faster = self._seconds < CLEARLY * best * self._pieces
             self._note(self._trial)
-            self._decide(faster)
+            self._decide(faster, lost)
             self._trial = None
         threads = self._trial or self._best
-        self._pieces = 0 if threads == self._get() else -1  # the first after a change warms up
-        self._seconds = 0.0
+        self._pieces, self._seconds = (0 if threads == self._get() else -1), 0.0
         self._set(threads)
 
-    def _decide(self, faster):
-        """Stay, or change; if this window alone was faster, look again soon."""
+    def _decide(self, faster, lost):
+        """Stay, or change; if this window alone was faster, look again soon.
+
+        lost: seconds by which the trial took longer than the best number would have
+        """
         if self._a_piece(self._trial) < CLEARLY * self._a_piece(self._best):
             self._best, self._patience = self._trial, FIRST
         elif faster:
@@ -93,7 +104,7 @@ class Pace:
         else:
             self._patience = min(2 * self._patience, LAST)
             self._fewer = not self._fewer
-        self._until_trial = self._patience
+        self._until_trial = max(self._patience, lost / SHARE)
 
     def _neighbour(self):
         fewer, more = max(1, self._best // 2), min(2 * self._best, self._limit)

@@ -7,9 +7,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from ..epoch import Epoch
 from ..evaluation import Evaluation
 from ..objectives import ClosedForm, Sampled
+from ..training import Epoch
 from ..vae import VAE
 from .dimensions import (
     BLUE,

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .evaluation import Evaluation
-from .objectives import Objective
+from ..evaluation import Evaluation
+from ..objectives import Objective
 
 
 class Epoch(NamedTuple):

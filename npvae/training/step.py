@@ -1,0 +1,75 @@
+"""One step: the forward pass, the backward pass, and what an optimizer makes of the gradient."""
+
+import contextlib
+import math
+
+import numpy as np
+
+from .. import kernels
+from ..elbo import elbo, elbo_backward
+from ..optimizers import SGD, Adagrad, Adam
+from .loop import NonFinite
+
+LARGE_STEP = 1e6
+ANYWHERE = contextlib.nullcontext()
+
+
+def descend(vae, optimizer, x, noise, objective, grads=None, share=1.0, whole=ANYWHERE):
+    """One step down loss = −(1/B) Σ_b bound_b.                  [training.2]
+
+    x (B, D), noise (L, B, Z) -> the Trace before the step; grads are Params to be overwritten;
+    share of the data is what the likelihood's `follow` takes the batch for; parameters change
+    within `with whole:`
+    The mean over the batch is taken here and nowhere else.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
+        trace = elbo(vae, x, noise, objective)
+        require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
+        dbound = np.full(len(x), -1 / len(x), vae.dtype)
+        grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
+        learned = vae.params.likelihood
+        followed = vae.likelihood.follow(x, trace.decoder_output, share, **learned)
+        with whole:
+            update(optimizer, vae.params, grads)
+            for name, value in followed.items():
+                learned[name][...] = value
+    return trace
+
+
+def update(optimizer, params, grads):
+    """The optimizer's step; params are those of before if anything is raised.
+
+    params, grads with `rows` and `arrays()`, as `Params` have them
+    Raises NonFinite, naming the array, if a gradient or then a parameter is not finite.
+    """
+    largest = _largest(grads, "gradient of ")
+    # A step this large may overflow a parameter, and a user's optimizer may do anything: then
+    # there must be a way back. Smaller steps of npvae's own cannot: they would need 1e32 of
+    # them, and the bound overflows long before.
+    before = None
+    own = type(optimizer) in (SGD, Adagrad, Adam)
+    if not (own and optimizer.learning_rate * max(1, largest) <= LARGE_STEP):
+        before = [row.copy() for row in params.rows]
+    try:
+        optimizer.update(params.rows, grads.rows)
+        if before is not None:
+            _largest(params)
+    except BaseException:
+        for row, was in zip(params.rows, before or (), strict=False):
+            row[...] = was
+        raise
+
+
+def require_finite(quantities):
+    """Raise NonFinite with the name of the first array that holds NaN or inf."""
+    for name, a in quantities.items():
+        if not np.isfinite(a).all():
+            raise NonFinite(name)
+
+
+def _largest(params, what=""):
+    """The largest magnitude among params, all finite."""
+    weights, others = map(kernels.max_abs, params.rows)
+    if not math.isfinite(weights + others):
+        require_finite({what + name: a for name, a in params.arrays().items()})
+    return max(weights, others)
