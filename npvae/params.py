@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Self
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,12 +13,11 @@ from numpy.typing import DTypeLike
 from .dense import Layer
 
 
-class Params:
-    """φ and θ, or the gradients of a loss in them.
+class Stacks:
+    """Stacks of layers by name, and what a likelihood learns itself; or gradients in them.
 
-    encoder (Layer, …)      φ: x to (mu, logvar), the last layer's two halves
-    decoder (Layer, …)      θ: z to what the likelihood reads
-    likelihood {name: …}    θ as well: what the likelihood learns itself
+    stacks {name: (Layer, …)}
+    likelihood {name: …}
     rows                    the same numbers as two arrays: weights (1, ·), every W, a matrix
                             still; and others (·,), every b and what the likelihood learns
 
@@ -26,10 +26,72 @@ class Params:
     however many layers there are.
     """
 
-    encoder: tuple[Layer, ...]
-    decoder: tuple[Layer, ...]
+    stacks: Mapping[str, tuple[Layer, ...]]
     likelihood: Mapping[str, np.ndarray]
     rows: tuple[np.ndarray, np.ndarray]
+
+    def __init__(
+        self,
+        stacks: Mapping[str, Iterable[Layer]],
+        likelihood: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> None:
+        stacks = {name: tuple(layers) for name, layers in stacks.items()}
+        layers = [layer for stack in stacks.values() for layer in stack]
+        others = [b for _, b in layers] + [array.reshape(-1) for array in likelihood.values()]
+        rows = np.concatenate([W.reshape(-1) for W, _ in layers])[None], np.concatenate(others)
+        self._cut(rows, _shapes(stacks), _shapes_by_name(likelihood))
+
+    def _cut(self, rows, stacks, likelihood):
+        """Parts of the rows, of these shapes."""
+        layers = [layer for stack in stacks.values() for layer in stack]
+        weights = _parts(rows[0][0], [layer.W for layer in layers])
+        others = _parts(rows[1], [*[layer.b for layer in layers], *likelihood.values()])
+        cut = {
+            name: tuple(Layer(next(weights), next(others)) for _ in stack)
+            for name, stack in stacks.items()
+        }
+        learned = dict(zip(likelihood, others, strict=True))
+        # Neither can be given another array, which would be no part of a row.
+        self.stacks, self.likelihood = MappingProxyType(cut), MappingProxyType(learned)
+        self.rows = rows
+
+    def _of_rows(self, change):
+        return _from_rows(type(self), tuple(map(change, self.rows)), *self._all_shapes())
+
+    def _all_shapes(self):
+        return _shapes(self.stacks), _shapes_by_name(self.likelihood)
+
+    def empty_like(self) -> Self:
+        """The same shapes, whose numbers are yet to be written."""
+        return self._of_rows(np.empty_like)
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """A copy, of this dtype."""
+        return self._of_rows(lambda row: row.astype(dtype))
+
+    def __reduce__(self):
+        # The rows themselves, of which a copy's layers are parts again: an optimizer that is
+        # copied or pickled along with them finds its two arrays there.
+        return _from_rows, (type(self), self.rows, *self._all_shapes())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by name, such as "encoder/0/W", in a fixed order."""
+        arrays = {
+            f"{name}/{i}/{field}": getattr(layer, field)
+            for name, layers in self.stacks.items()
+            for i, layer in enumerate(layers)
+            for field in layer._fields
+        }
+        return arrays | {f"likelihood/{name}": array for name, array in self.likelihood.items()}
+
+
+class Params(Stacks):
+    """φ and θ of a VAE, or the gradients of a loss in them.
+
+    encoder (Layer, …)      φ: x to (mu, logvar), the last layer's two halves
+    decoder (Layer, …)      θ: z to what the likelihood reads
+    likelihood {name: …}    θ as well: what the likelihood learns itself
+    """
 
     def __init__(
         self,
@@ -37,67 +99,31 @@ class Params:
         decoder: Iterable[Layer],
         likelihood: Mapping[str, np.ndarray],
     ) -> None:
-        encoder, decoder = tuple(encoder), tuple(decoder)
-        weights = [W.reshape(1, -1) for W, _ in (*encoder, *decoder)]
-        others = [b for _, b in (*encoder, *decoder)]
-        others += [array.reshape(-1) for array in likelihood.values()]
-        rows = np.concatenate(weights, axis=1), np.concatenate(others)
-        self._cut(rows, _shapes(encoder), _shapes(decoder), _shapes_by_name(likelihood))
+        super().__init__({"encoder": encoder, "decoder": decoder}, likelihood)
 
-    def _cut(self, rows, encoder, decoder, likelihood):
-        """Parts of the rows, of these shapes."""
-        layers = *encoder, *decoder
-        weights = _parts(rows[0][0], [layer.W for layer in layers])
-        others = _parts(rows[1], [*[layer.b for layer in layers], *likelihood.values()])
-        cut = tuple(Layer(W, next(others)) for W in weights)
-        self.encoder, self.decoder = cut[: len(encoder)], cut[len(encoder) :]
-        learned = dict(zip(likelihood, others, strict=True))
-        self.likelihood = MappingProxyType(learned)  # a new array would be no part of a row
-        self.rows = rows
+    @property
+    def encoder(self) -> tuple[Layer, ...]:
+        """φ."""
+        return self.stacks["encoder"]
 
-    def _of_rows(self, change):
-        return _from_rows(tuple(map(change, self.rows)), *self._all_shapes())
-
-    def _all_shapes(self):
-        return _shapes(self.encoder), _shapes(self.decoder), _shapes_by_name(self.likelihood)
+    @property
+    def decoder(self) -> tuple[Layer, ...]:
+        """θ."""
+        return self.stacks["decoder"]
 
     def __iter__(self):  # encoder, decoder, likelihood = params
         return iter((self.encoder, self.decoder, self.likelihood))
 
-    def empty_like(self) -> Params:
-        """Params of the same shapes, whose numbers are yet to be written."""
-        return self._of_rows(np.empty_like)
 
-    def astype(self, dtype: DTypeLike) -> Params:
-        """A copy, of this dtype."""
-        return self._of_rows(lambda row: row.astype(dtype))
-
-    def __reduce__(self):
-        # The rows themselves, of which a copy's layers are parts again: an optimizer that is
-        # copied or pickled along with them finds its two arrays there.
-        return _from_rows, (self.rows, *self._all_shapes())
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name, such as "encoder/0/W", in a fixed order."""
-        stacks = {"encoder": self.encoder, "decoder": self.decoder}
-        arrays = {
-            f"{part}/{i}/{field}": getattr(layer, field)
-            for part, layers in stacks.items()
-            for i, layer in enumerate(layers)
-            for field in layer._fields
-        }
-        return arrays | {f"likelihood/{name}": array for name, array in self.likelihood.items()}
-
-
-def _from_rows(rows, encoder, decoder, likelihood):
-    """Params whose rows these are, cut into arrays of these shapes."""
-    params = Params.__new__(Params)
-    params._cut(rows, encoder, decoder, likelihood)
+def _from_rows(kind, rows, stacks, likelihood):
+    """Stacks or Params whose rows these are, cut into arrays of these shapes."""
+    params = kind.__new__(kind)
+    params._cut(rows, stacks, likelihood)
     return params
 
 
-def _shapes(layers):
-    return tuple(Layer(W.shape, b.shape) for W, b in layers)
+def _shapes(stacks):
+    return {name: [Layer(W.shape, b.shape) for W, b in layers] for name, layers in stacks.items()}
 
 
 def _shapes_by_name(arrays):
