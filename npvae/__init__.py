@@ -2,7 +2,7 @@
 
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
 reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
-kl, likelihoods, ratio, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
+kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
 gradient_check, likelihood_check, pareto, importance, exact.
 
 Letters:  B batch, N data set, D data, H hidden, Z latent, L samples of z a row
@@ -29,7 +29,7 @@ from .diagnosis import (
     WidePosteriorWarning,
     diagnose,
 )
-from .elbo import Trace, elbo, elbo_backward
+from .elbo import elbo, elbo_backward
 from .evaluation import Evaluation, evaluate
 from .gradient_check import GradientError, check_gradient, check_model_gradient
 from .importance import LogLikelihood, UnreliableWarning, log_likelihood
@@ -48,6 +48,7 @@ from .likelihoods import (
 from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
 from .params import Params
+from .trace import Trace
 from .training import Epoch, NonFiniteError, train
 from .vae import VAE
 

@@ -5,7 +5,7 @@ elbo_backward is elbo read from its last line to its first.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,27 +15,28 @@ from .kl import gaussian_kl
 from .objectives import ClosedForm, Objective, check_objective
 from .params import Params
 from .reparameterization import reparameterize, reparameterize_backward
+from .trace import Trace
 
 if TYPE_CHECKING:
     from .vae import VAE
 
 CLOSED_FORM = ClosedForm()
-NOT_YET = np.empty(0)
 
 
-class Trace(NamedTuple):
-    """All that one forward pass computed, for the backward pass and for the curious."""
+def decode(
+    vae: VAE, x: np.ndarray, z: np.ndarray
+) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
+    """log p(x_b|z_lb), in nats, and what the decoder made of z.  [dense.4]
 
-    encoder_hidden: tuple[np.ndarray, ...]  # each (B, H)
-    mu: np.ndarray  # (B, Z)
-    logvar: np.ndarray  # (B, Z)
-    z: np.ndarray  # (L, B, Z)
-    decoder_hidden: tuple[np.ndarray, ...]  # each (L·B, H)
-    decoder_output: np.ndarray  # (L, B, ·)
-    log_px_z: np.ndarray  # (L, B) nats
-    kl: np.ndarray  # (B,) nats
-    objective: Objective
-    bound: np.ndarray = NOT_YET  # (B,) nats, what the objective makes of all above
+    x (B, D), z (L, B, Z), or z (L, 1, Z), which all rows of x share and is decoded once
+    -> hidden, each (L·B, H), output (L, B, ·), log_px_z (L, B)
+    """
+    activation = ACTIVATIONS[vae.activation]
+    hidden, output = stack(z.reshape(-1, z.shape[-1]), vae.params.decoder, activation)
+    output = output.reshape(*z.shape[:2], -1)
+    rows = [x] if z.shape[1] == len(x) else x[:, None]
+    log_px_z = [vae.likelihood.log_prob(row, output, **vae.params.likelihood) for row in rows]
+    return hidden, output, np.hstack(log_px_z)
 
 
 def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOSED_FORM) -> Trace:
@@ -48,16 +49,13 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOS
     _check_batch(vae, x, noise)
     check_objective(objective)
     objective.check_samples(len(noise))
-    L, B, Z = noise.shape
-    activation = ACTIVATIONS[vae.activation]
+    Z = vae.latent_dim
 
-    encoder_hidden, heads = stack(x, vae.params.encoder, activation)
+    encoder_hidden, heads = stack(x, vae.params.encoder, ACTIVATIONS[vae.activation])
     mu, logvar = heads[:, :Z].copy(), heads[:, Z:].copy()
     kl = gaussian_kl(mu, logvar)
     z = reparameterize(mu, logvar, noise)
-    decoder_hidden, output = stack(z.reshape(L * B, Z), vae.params.decoder, activation)
-    decoder_output = output.reshape(L, B, -1)
-    log_px_z = vae.likelihood.log_prob(x, decoder_output, **vae.params.likelihood)
+    decoder_hidden, decoder_output, log_px_z = decode(vae, x, z)
 
     trace = Trace(
         encoder_hidden, mu, logvar, z, decoder_hidden, decoder_output, log_px_z, kl, objective

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import kernels
 from ._checks import check_positive_int, check_rng
-from .activations import ACTIVATIONS
-from .dense import stack
+from .elbo import decode
 from .pareto import largest_weights, pareto_k, tail_size
 from .ratio import log_ratio
 from .reparameterization import reparameterize
@@ -96,10 +95,11 @@ def log_likelihood(
     with tqdm(total=len(x), unit=" rows", disable=not progress) as bar, kernels.pace(*work) as lap:
         for i, batch in enumerate(vae.batches(x, unit, IMAGES)):
             start = i * IMAGES
+            q = vae.encode(batch)
             sums, tail = no_weights(len(batch)), np.full((M + 1, len(batch)), -np.inf)
             for first in range(0, samples, at_once):
                 draws = min(at_once, samples - first)
-                log_w = _finite_log_weights(vae, batch, draws, start, rng).astype(np.float64)
+                log_w = _finite_log_weights(vae, batch, q, draws, start, rng)
                 sums, tail = add_weights(sums, log_w), largest_weights(tail, log_w)
                 lap()
             rows.append((*estimate(sums, samples), np.array([pareto_k(row) for row in tail.T])))
@@ -136,30 +136,26 @@ def _draws_needed(pareto_k):
     return f"Take more samples, at least {10 ** (1 / (1 - worst)):,.0f} for k̂ = {worst:.2f}. "
 
 
-def _finite_log_weights(vae, x, draws, start, rng):
+def _finite_log_weights(vae, x, q, draws, start, rng):
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a row
-        log_w = draw_log_weights(vae, x, draws, rng=rng)
+        log_w = draw_log_weights(vae, x, *q, draws, rng=rng)
     if not np.isfinite(log_w).all():
         row = start + np.argwhere(~np.isfinite(log_w))[0, 1]
         raise FloatingPointError(
             f"log w of row {row} is not finite: a parameter is not, or a number has left the "
             f"range of {vae.dtype}"
         )
-    return log_w
+    return log_w.astype(np.float64)
 
 
-def draw_log_weights(vae, x, draws, *, rng):
+def draw_log_weights(vae, x, mu, logvar, draws, *, rng):
     """log w of fresh draws from q(z|x).                         [objectives.10]
 
-    x (B, D) -> log_w (draws, B)
+    x (B, D), mu, logvar (B, Z) -> log_w (draws, B)
     """
-    mu, logvar = vae.encode(x)
     noise = rng.standard_normal((draws, *mu.shape), vae.dtype)
     z = reparameterize(mu, logvar, noise)
-    flat = z.reshape(-1, vae.latent_dim)
-    _, output = stack(flat, vae.params.decoder, ACTIVATIONS[vae.activation])
-    output = output.reshape(draws, len(x), -1)
-    log_px_z = vae.likelihood.log_prob(x, output, **vae.params.likelihood)
+    _, _, log_px_z = decode(vae, x, z)
     return log_px_z - log_ratio(z, logvar, noise)
 
 

@@ -4,20 +4,16 @@ An objective is two functions of one forward pass: `bound`, one number a row, an
 `bound_backward`, which returns Roads, a gradient for each thing that the bound reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from ._checks import check_choice, check_number, check_positive_int
 from .kl import gaussian_kl_backward, gaussian_kl_per_dim
 from .ratio import log_ratio, log_ratio_backward, log_ratio_backward_path
-
-if TYPE_CHECKING:
-    from .elbo import Trace
+from .trace import Trace
 
 GRADIENTS = ("total", "stl", "dreg")
 

@@ -61,8 +61,8 @@ def test_the_standard_error_is_the_spread_of_repetitions():
 def test_the_stream_says_what_all_weights_together_say(monkeypatch, N, samples):
     drawn, right = {}, importance.draw_log_weights
 
-    def recorded(vae, x, draws, *, rng):
-        log_w = right(vae, x, draws, rng=rng)
+    def recorded(vae, x, mu, logvar, draws, *, rng):
+        log_w = right(vae, x, mu, logvar, draws, rng=rng)
         drawn.setdefault(x.tobytes(), []).append(log_w)
         return log_w
 

@@ -8,9 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_number
-from ..activations import ACTIVATIONS
-from ..dense import stack
-from ..elbo import elbo
+from ..elbo import decode, elbo
 from ..likelihoods.gaussian import LOG_2PI
 from ..vae import VAE
 
@@ -122,9 +120,6 @@ def _features(i, z, inside):
 
 def _log_joint(vae, x, z):
     """log p(x, z) of every z with every x, (P, N)."""
-    _, output = stack(z, vae.params.decoder, ACTIVATIONS[vae.activation])
     log_pz = -np.sum(z * z + LOG_2PI, axis=1) / 2
-    log_px_z = [
-        vae.likelihood.log_prob(row, output[:, None], **vae.params.likelihood) for row in x[:, None]
-    ]
-    return np.hstack(log_px_z) + log_pz[:, None]
+    _, _, log_px_z = decode(vae, x, z[:, None])
+    return log_px_z + log_pz[:, None]
