@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from os import PathLike
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from . import storage
-from ._checks import check_choice, check_number, check_positive_int, check_rng, matrix, real_numbers
+from ._checks import check_positive_int, check_rng, matrix, real_numbers
+from ._choices import check_choices, check_dtype, check_weight_init, check_widths
 from .activations import ACTIVATIONS
-from .dense import Layer, init_layers, stack
-from .likelihoods import LIKELIHOODS, Likelihood
+from .dense import init_layers, stack
+from .likelihoods import Likelihood
 from .likelihoods._protocol import check_is_likelihood
 from .params import Params
+from .storage import model as storage
 
 LOGVAR_HEAD_SCALE = 0.1
 ENCODED_ROWS = 1000  # at once
@@ -69,15 +69,15 @@ class VAE:
         The logvar head starts at a tenth of the usual scale, so that σ starts near 1
         and e^logvar near nothing dangerous.
         """
-        encoder_hidden = _check_widths("hidden", hidden)
+        encoder_hidden = check_widths("hidden", hidden)
         decoder_hidden = (
             encoder_hidden[::-1]
             if decoder_hidden is None
-            else _check_widths("decoder_hidden", decoder_hidden)
+            else check_widths("decoder_hidden", decoder_hidden)
         )
-        _check_choices(data_dim, latent_dim, likelihood, activation)
-        dtype = _check_dtype(dtype)
-        _check_weight_init(weight_init, dtype)
+        check_choices(data_dim, latent_dim, likelihood, activation)
+        dtype = check_dtype(dtype)
+        check_weight_init(weight_init, dtype)
         check_rng(rng)
         (rng,) = rng.spawn(1)
 
@@ -210,7 +210,7 @@ class VAE:
 
     def astype(self, dtype: DTypeLike) -> VAE:
         """A copy of the model with parameters of dtype."""
-        dtype = _check_dtype(dtype)
+        dtype = check_dtype(dtype)
         return dataclasses.replace(self, params=self.params.astype(dtype))
 
     def save(self, path: str | PathLike) -> None:
@@ -220,21 +220,7 @@ class VAE:
         a folder, ValueError if a parameter is not finite or of another shape or dtype than the
         others say: `load` would refuse it; OSError if path cannot be written.
         """
-        own = type(self.likelihood) in LIKELIHOODS.values()
-        header = {
-            "data_dim": self.data_dim,
-            "latent_dim": self.latent_dim,
-            "hidden": [layer.b.size for layer in self.params.encoder[:-1]],
-            "decoder_hidden": [layer.b.size for layer in self.params.decoder[:-1]],
-            "likelihood": _likelihood_name(self.likelihood),
-            "likelihood_options": vars(self.likelihood) if own else {},
-            "activation": self.activation,
-            "dtype": self.dtype.name,
-        }
-        _, shapes = _read_choices(header, self.likelihood)
-        arrays = self.params.arrays()
-        storage.check(f"cannot save to {path}", shapes, self.dtype, arrays)
-        storage.write(path, header, arrays)
+        storage.save(path, self.params, self.likelihood, self.activation)
 
     @classmethod
     def load(cls, path: str | PathLike, *, likelihood: Likelihood | None = None) -> VAE:
@@ -245,97 +231,4 @@ class VAE:
         truncated, not an npz, of another version, an array is missing or misshapen, or its
         likelihood is another one.
         """
-        header, arrays = storage.read(path)
-        try:
-            name = header["likelihood"]
-            chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise ValueError(f"{path} has a damaged header: {error}") from error
-        if likelihood not in (None, chosen):
-            raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
-        storage.check(path, shapes, np.dtype(header["dtype"]), arrays)
-        encoder, decoder = (
-            [
-                Layer(arrays[f"{part}/{i}/W"], arrays[f"{part}/{i}/b"])
-                for i in range(1 + len(hidden))
-            ]
-            for part, hidden in (
-                ("encoder", header["hidden"]),
-                ("decoder", header["decoder_hidden"]),
-            )
-        )
-        learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
-        params = Params(encoder, decoder, learned)
-        return cls(params, chosen, header["activation"])
-
-
-def _likelihood_name(likelihood):
-    """What a file calls it: npvae's own by their names, others by their modules' as well."""
-    kind = type(likelihood)
-    own = LIKELIHOODS.get(kind.__name__) is kind
-    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _read_choices(header, likelihood=None):
-    """A file's likelihood, the given one if that is its name, and the shape of each array.
-
-    Raises KeyError, TypeError or ValueError if the header holds anything else.
-    """
-    header = dict(header)
-    name, options = header.pop("likelihood"), header.pop("likelihood_options")
-    if likelihood is None and name in LIKELIHOODS:
-        likelihood = LIKELIHOODS[name](**options)
-    if likelihood is None or _likelihood_name(likelihood) != name:
-        raise ValueError(
-            f"its likelihood is {name}; expected one of {', '.join(LIKELIHOODS)}, or that one "
-            "as load(…, likelihood=…)"
-        )
-    return likelihood, _shapes(likelihood, **header)
-
-
-def _shapes(likelihood, *, data_dim, latent_dim, hidden, decoder_hidden, activation, dtype):
-    _check_choices(data_dim, latent_dim, likelihood, activation)
-    check_choice("dtype", dtype, ("float32", "float64"))
-    hidden = _check_widths("hidden", hidden)
-    decoder_hidden = _check_widths("decoder_hidden", decoder_hidden)
-    stacks = {
-        "encoder": (data_dim, *hidden, 2 * latent_dim),
-        "decoder": (latent_dim, *decoder_hidden, likelihood.output_width(data_dim)),
-    }
-    shapes = {}
-    for part, widths in stacks.items():
-        for i, shape in enumerate(pairwise(widths)):
-            shapes |= {f"{part}/{i}/W": shape, f"{part}/{i}/b": shape[1:]}
-    learned = likelihood.init_learned(np.dtype(dtype))
-    return shapes | {f"likelihood/{name}": array.shape for name, array in learned.items()}
-
-
-def _check_widths(name, widths):
-    if isinstance(widths, str) or not isinstance(widths, Iterable):
-        raise TypeError(f"{name} is {widths!r}; expected a sequence of widths, such as (500,)")
-    widths = tuple(widths)
-    for i, width in enumerate(widths):
-        check_positive_int(f"{name}[{i}]", width)
-    return widths
-
-
-def _check_choices(data_dim, latent_dim, likelihood, activation):
-    check_positive_int("data_dim", data_dim)
-    check_positive_int("latent_dim", latent_dim)
-    check_is_likelihood(likelihood)
-    check_choice("activation", activation, ACTIVATIONS)
-
-
-def _check_weight_init(weight_init, dtype):
-    if isinstance(weight_init, str):
-        check_choice("weight_init", weight_init, ("glorot", "he"))
-    else:
-        # No draw lies a hundred std from zero, so no weight overflows.
-        check_number("weight_init", weight_init, low=0, high=float(np.finfo(dtype).max) / 100)
-
-
-def _check_dtype(dtype):
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"dtype is {dtype}; expected float32 or float64")
-    return dtype
+        return cls(*storage.load(path, likelihood))

@@ -1,0 +1,92 @@
+"""A model as a header and arrays: what `VAE.save` writes and `VAE.load` reads."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from .._checks import check_choice
+from .._choices import check_choices, check_widths
+from ..dense import Layer
+from ..likelihoods import LIKELIHOODS
+from ..params import Params
+from . import archive
+
+
+def save(path, params, likelihood, activation):
+    """Write a model to path, unless `load` would refuse it. Raises as `VAE.save` does."""
+    own = type(likelihood) in LIKELIHOODS.values()
+    dtype = params.rows[0].dtype
+    header = {
+        "data_dim": params.encoder[0].W.shape[0],
+        "latent_dim": params.decoder[0].W.shape[0],
+        "hidden": [layer.b.size for layer in params.encoder[:-1]],
+        "decoder_hidden": [layer.b.size for layer in params.decoder[:-1]],
+        "likelihood": _name(likelihood),
+        "likelihood_options": vars(likelihood) if own else {},
+        "activation": activation,
+        "dtype": dtype.name,
+    }
+    _, shapes = _read_choices(header, likelihood)
+    arrays = params.arrays()
+    archive.check(f"cannot save to {path}", shapes, dtype, arrays)
+    archive.write(path, header, arrays)
+
+
+def load(path, likelihood):
+    """-> params, likelihood, activation of the model in path. Raises as `VAE.load` does."""
+    header, arrays = archive.read(path)
+    try:
+        name = header["likelihood"]
+        chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path} has a damaged header: {error}") from error
+    if likelihood not in (None, chosen):
+        raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
+    archive.check(path, shapes, np.dtype(header["dtype"]), arrays)
+    encoder, decoder = (
+        [Layer(arrays[f"{part}/{i}/W"], arrays[f"{part}/{i}/b"]) for i in range(1 + len(hidden))]
+        for part, hidden in (("encoder", header["hidden"]), ("decoder", header["decoder_hidden"]))
+    )
+    learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
+    return Params(encoder, decoder, learned), chosen, header["activation"]
+
+
+def _name(likelihood):
+    """What a file calls it: npvae's own by their names, others by their modules' as well."""
+    kind = type(likelihood)
+    own = LIKELIHOODS.get(kind.__name__) is kind
+    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _read_choices(header, likelihood=None):
+    """A file's likelihood, the given one if that is its name, and the shape of each array.
+
+    Raises KeyError, TypeError or ValueError if the header holds anything else.
+    """
+    header = dict(header)
+    name, options = header.pop("likelihood"), header.pop("likelihood_options")
+    if likelihood is None and name in LIKELIHOODS:
+        likelihood = LIKELIHOODS[name](**options)
+    if likelihood is None or _name(likelihood) != name:
+        raise ValueError(
+            f"its likelihood is {name}; expected one of {', '.join(LIKELIHOODS)}, or that one "
+            "as load(…, likelihood=…)"
+        )
+    return likelihood, _shapes(likelihood, **header)
+
+
+def _shapes(likelihood, *, data_dim, latent_dim, hidden, decoder_hidden, activation, dtype):
+    check_choices(data_dim, latent_dim, likelihood, activation)
+    check_choice("dtype", dtype, ("float32", "float64"))
+    hidden = check_widths("hidden", hidden)
+    decoder_hidden = check_widths("decoder_hidden", decoder_hidden)
+    stacks = {
+        "encoder": (data_dim, *hidden, 2 * latent_dim),
+        "decoder": (latent_dim, *decoder_hidden, likelihood.output_width(data_dim)),
+    }
+    shapes = {}
+    for part, widths in stacks.items():
+        for i, shape in enumerate(pairwise(widths)):
+            shapes |= {f"{part}/{i}/W": shape, f"{part}/{i}/b": shape[1:]}
+    learned = likelihood.init_learned(np.dtype(dtype))
+    return shapes | {f"likelihood/{name}": array.shape for name, array in learned.items()}
