@@ -1,4 +1,4 @@
-"""Central differences against any backward.
+"""`check_gradient`: central differences against any backward.
 
 In float64 the right gradient of a function of size 1 scores below 1e-8, and one that is wrong by
 0.05 % scores 5e-4. A bound of 500 nats leaves its slopes fewer digits, about 1e-6 of an array; so
@@ -13,81 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import check_number, check_positive_int, check_rng
-from .elbo import CLOSED_FORM, elbo, elbo_backward
-from .objectives import Objective
-from .vae import VAE
-
-EPS = np.finfo(np.float64).eps
-TINY = np.finfo(np.float64).tiny
-STEPS = 8
+from .._checks import check_number, check_positive_int, check_rng
+from ..elbo import CLOSED_FORM, elbo, elbo_backward
+from ..objectives import Objective
+from ..vae import VAE
+from .differences import STEPS, TINY, relative_error, rounding_error, slope, slope_jump, step_size
 
 
 class GradientError(AssertionError):
     """A backward disagrees with central differences, or returns no gradient at all."""
-
-
-def central_difference(f, dy, x, index, h):
-    """D_h = Σ_j dy_j (y_j(x_i + h) − y_j(x_i − h)) / 2h.        [gradientcheck.1]
-
-    f() -> y, of any shape, reads the float64 array x; x_i = x[index] is moved and put back.
-    2h is taken between the two points as they are rounded: x_i ± h are seldom exact.
-    """
-    up, down = x[index] + h, x[index] - h
-    rise = _at(up, f, x, index) - _at(down, f, x, index)
-    return np.sum(dy * rise) / (up - down)
-
-
-def rounding_error(dy, y, h):
-    """|D_h − D_h in exact arithmetic| ≤ 4 ε Σ_j |dy_j y_j| / h        [gradientcheck.2]
-
-    if f gets each y_j right to 4 ε; on the models here it does so to 0.3 ε.
-    """
-    return 4 * EPS * np.sum(np.abs(dy * y)) / h
-
-
-def step_size(x_i):
-    """h = ∛ε max(1, |x_i|), near the least of h²|f'''|/6 + ε|f|/h.    [gradientcheck.3]"""
-    return np.cbrt(EPS) * max(1, abs(x_i))
-
-
-def slope(f, dy, y, x, index):
-    """D_h with the h of step_size · (1, ¼, 1/16, …) for which D_h and D_{h/4} are closest.
-
-    D_h − D_{h/4} ≈ 5/32 h² f''' where f is smooth.              [gradientcheck.4]
-    Most often the first two agree, to rounding or 1e-9, and no others are tried. Else f bends
-    sharply, or a kink or the edge of f's domain lies within h; a smaller step mends all three.
-    -> D_h, its rounding error
-    """
-    steps = step_size(x[index]) / 4.0 ** np.arange(STEPS)
-    slopes, gaps = [central_difference(f, dy, x, index, steps[0])], []
-    for h in steps[1:]:
-        slopes.append(central_difference(f, dy, x, index, h))
-        gaps.append(abs(slopes[-2] - slopes[-1]))
-        if gaps[-1] <= rounding_error(dy, y, h) + 1e-9 * abs(slopes[-1]):
-            break
-    best = np.argmin(np.nan_to_num(gaps, nan=np.inf))
-    return slopes[best], rounding_error(dy, y, steps[best])
-
-
-def slope_jump(f, dy, y, x, index, h):
-    """Σ_j dy_j (y_j(x_i + h) − 2 y_j(x_i) + y_j(x_i − h)) / h.        [gradientcheck.5]
-
-    The slope on the right less the slope on the left: h f'' where f is smooth, and what does
-    not shrink with h where f has a kink.
-    """
-    bend = _at(x[index] + h, f, x, index) - 2 * y + _at(x[index] - h, f, x, index)
-    return np.sum(dy * bend) / h
-
-
-def relative_error(dx, slopes, floor=TINY):
-    """‖dx − slopes‖ / max(‖dx‖, ‖slopes‖, floor), 2-norms.      [gradientcheck.6]
-
-    A gradient of zero has no relative error. With the floor ‖rounding errors‖ / tolerance, what
-    rounding alone explains stays below the tolerance.
-    """
-    scale = max(np.linalg.norm(dx), np.linalg.norm(slopes), floor)
-    return float(np.linalg.norm(dx - slopes) / scale)
 
 
 def check_gradient(
@@ -273,15 +207,6 @@ def _has_kink(check, x, index, gap):
 
 def _entry(name, index):
     return f"{name}[{', '.join(map(str, index))}]" if index else name
-
-
-def _at(moved, f, x, index):
-    """f() with x[index] moved."""
-    here = x[index]
-    x[index] = moved
-    y = np.array(f())  # a copy, for f may return x itself
-    x[index] = here
-    return y
 
 
 def _float64(arg):
