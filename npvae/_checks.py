@@ -75,7 +75,7 @@ def real_numbers(name, value) -> tuple[np.ndarray, list | None]:
     """-> value as an array of real numbers, of any shape; the names of its columns or None
 
     Of tables and sparse matrices only what they can do is asked, so that none need be imported.
-    Raises TypeError or ValueError, naming what is in the way, if it is none.
+    Raises TypeError or ValueError, naming what is in the way, if it holds anything else.
     """
     if np.ma.is_masked(value):
         raise ValueError(f"{name} has masked entries; expected none")
@@ -146,7 +146,7 @@ def _check_finite(name, array, labels):
 
 
 def _way_to_rows(shape, columns):
-    """What to do about a shape that is none of (N, columns)."""
+    """What to do about a shape that is not (N, columns)."""
     if len(shape) == 1 and columns == 1:
         return "; a single column is reshape(-1, 1)"
     if len(shape) == 1:

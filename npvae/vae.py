@@ -10,6 +10,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from . import kernels
 from ._checks import check_positive_int, check_rng, matrix, real_numbers
 from ._choices import check_choices, check_dtype, check_weight_init, check_widths
 from .activations import ACTIVATIONS
@@ -64,7 +65,7 @@ class VAE:
         x_mean              (D,), the training mean: the output bias starts there. With it a
                             Bernoulli model skips most of the first epoch
         dtype               np.float32 to train, np.float64 to check gradients
-        Raises TypeError or ValueError if one of them is none of that.
+        Raises TypeError or ValueError if an argument is not as described.
 
         The logvar head starts at a tenth of the usual scale, so that σ starts near 1
         and e^logvar near nothing dangerous.
@@ -118,10 +119,12 @@ class VAE:
         x, unit = self.check_rows("x", x, self.likelihood)
         mu, logvar = (np.empty((len(x), self.latent_dim), self.dtype) for _ in range(2))
         start = 0
-        for batch in self.batches(x, unit, ENCODED_ROWS):
-            rows = slice(start, start := start + len(batch))
-            _, heads = stack(batch, self.params.encoder, ACTIVATIONS[self.activation])
-            mu[rows], logvar[rows] = np.split(heads, 2, axis=-1)
+        with kernels.pace("encode", self.params.rows[0].size) as lap:
+            for batch in self.batches(x, unit, ENCODED_ROWS):
+                rows = slice(start, start := start + len(batch))
+                _, heads = stack(batch, self.params.encoder, ACTIVATIONS[self.activation])
+                mu[rows], logvar[rows] = np.split(heads, 2, axis=-1)
+                lap()
         return mu, logvar
 
     def decode(self, z: ArrayLike) -> np.ndarray:

@@ -1,9 +1,13 @@
 """The chapters: no equation without code, no code without its equation, none untested."""
 
+import contextlib
 import doctest
+import io
 import re
 import shutil
+import warnings
 
+import numpy as np
 import pytest
 
 from equations import ROOT, audit, chapters, uncited_functions
@@ -149,6 +153,22 @@ def test_examples_print_what_they_say(page):
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     doctest.DocTestRunner(optionflags=flags).run(test, out=printed.append)
     assert not printed, "".join(printed)
+
+
+def test_readmes_code_runs_as_it_would_if_pasted(tmp_path, monkeypatch):
+    """Every block of Python in one namespace; what they print is the text after "They print"."""
+    monkeypatch.chdir(tmp_path)
+    text = PAGES[0].read_text(encoding="utf-8")
+    names, printed = {}, io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(printed):
+        for block in FENCED.finditer(text):
+            if block[1] == "python":
+                exec(block[2], names)
+    want = FENCED.search(text, text.index("They print"))[2]
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    matches = doctest.OutputChecker().check_output(want, printed.getvalue(), flags)
+    assert matches, printed.getvalue()
+    np.testing.assert_allclose(names["mean"], names["vae"].decode(names["z"]), atol=1e-5)
 
 
 def _parsed(block, text):

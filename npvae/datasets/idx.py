@@ -35,7 +35,7 @@ def read_idx(
     ndim, dtype     what the file must hold: one of uint8, int8, int16, int32, float32, float64;
                     None allows any
     Raises ValueError, naming the file, unless it holds exactly what its header says, and if
-    ndim or dtype is none that a file can hold.
+    no IDX file can hold that ndim or dtype.
     """
     types = {code: kind for code, kind in TYPES.items() if dtype is None or kind == dtype}
     if not types:

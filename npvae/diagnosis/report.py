@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import kernels
 from ..elbo import elbo
 from ..evaluation import Evaluation, per_row, summarize
 from ..vae import VAE
@@ -73,7 +74,9 @@ def _visit(vae, x, unit):
         1, DIAGNOSE_NUMBERS // max(vae.likelihood.output_width(vae.data_dim), vae.latent_dim)
     )
     visited = []
-    for batch in vae.batches(x, unit, size):
-        noise = draw(len(batch))[None].astype(vae.dtype)
-        visited.append(per_row(elbo(vae, batch, noise)))
+    with kernels.pace("diagnose", vae.params.rows[0].size, size) as lap:
+        for batch in vae.batches(x, unit, size):
+            noise = draw(len(batch))[None].astype(vae.dtype)
+            visited.append(per_row(elbo(vae, batch, noise)))
+            lap()
     return map(np.concatenate, zip(*visited, strict=True))

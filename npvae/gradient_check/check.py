@@ -41,7 +41,7 @@ def check_gradient(
     coordinates     check so many entries of each argument, drawn at random; None checks all
     -> the relative error of each gradient, in order; 0 where there is nothing but rounding
     Raises GradientError, with the argument, the index and both numbers, above tolerance, unless
-    rounding explains it; TypeError or ValueError if an argument is none of that.
+    rounding explains it; TypeError or ValueError if an argument is not as described.
     """
     _check_settings(rng, tolerance, coordinates)
     if not isinstance(args, tuple | list):

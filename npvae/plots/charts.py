@@ -32,7 +32,7 @@ def training_curves(epochs: Iterable[Epoch]) -> Figure:
     """The bound, its two parts and the number of active units, epoch by epoch.
 
     epochs      Epoch records, such as list(npvae.train(…)), with validation or without
-    Raises TypeError unless all are Epoch records, ValueError if there is none.
+    Raises TypeError unless all are Epoch records, ValueError if there are no records.
     """
     records = _check_epochs(epochs)
     latent_dim = len(records[0].kl_per_dim)
@@ -90,7 +90,7 @@ def latent_scatter(vae: VAE, x: ArrayLike, labels: ArrayLike) -> Figure:
     numbers a colour bar
     Of more than two dimensions it shows the two with the largest mean KL.
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
-    labels are none of that, or Z = 1.
+    labels are not as described, or Z = 1.
     """
     if vae.latent_dim < 2:
         raise ValueError("the model has Z = 1; a scatter needs Z >= 2")

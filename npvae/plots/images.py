@@ -96,7 +96,7 @@ def traversals(
     steps           images a row
     One row a dimension, the largest mean KL first; dead ones, whose posterior mean varies
     over x by at most 0.01 (variance), are marked.
-    Raises TypeError or ValueError if one of them is none of that.
+    Raises TypeError or ValueError if an argument is not as described.
     """
     x = _check_several(vae.check_data("x", x))
     shape = _check_shape(vae, shape)

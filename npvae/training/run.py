@@ -68,7 +68,7 @@ def train(
                     and so does one after rng's state was put back. To repeat a run, make the
                     rng anew from its seed
     progress        draw a bar over each epoch's rows on standard error
-    Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
+    Raises TypeError or ValueError at once if an argument is not as described; NonFiniteError
     during training, and FloatingPointError if x_val's bound is not finite. Warns at once of
     what is wrong with the data, and after an epoch, once for each kind, DiagnosisWarnings.
     """
