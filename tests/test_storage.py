@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import tracemalloc
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -314,6 +315,22 @@ def test_a_header_of_endless_widths_is_refused_before_it_is_parsed(saved):
     path = rewritten(saved, header={"hidden": [1] * 200_000})
     with pytest.raises(ValueError, match=r"text of .* bytes; expected at most 1048576"):
         npvae.VAE.load(path)
+
+
+def test_an_array_in_the_way_of_python_2_is_refused(saved):
+    """NumPy would mend its header, and warn."""
+    with zipfile.ZipFile(saved) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    header = members["encoder/0/b.npy"]
+    members["encoder/0/b.npy"] = header.replace(b"), } ", b"L), }", 1).replace(b",L)", b"L,)", 1)
+    assert members["encoder/0/b.npy"] != header
+    with zipfile.ZipFile(saved, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="not an npz file"):
+            npvae.VAE.load(saved)
 
 
 def test_a_text_file_is_refused_without_advice_to_unpickle_it(tmp_path):

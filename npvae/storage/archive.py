@@ -10,6 +10,7 @@ import math
 import os
 import time
 import uuid
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def _read_array(opened, size):
     version = np.lib.format.read_magic(opened)
     if version not in _READERS:
         raise ValueError(f"an array of format version {version}")
-    shape, in_columns, dtype = _READERS[version](opened)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # NumPy would mend what looks like Python 2's
+        shape, in_columns, dtype = _READERS[version](opened)
     if dtype.kind not in "fU":
         raise ValueError(f"an array of {dtype}; expected floats")
     if dtype.kind == "U" and size > LONGEST_HEADER:
