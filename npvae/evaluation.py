@@ -28,7 +28,7 @@ class Evaluation(NamedTuple):
     def active(self) -> np.ndarray:
         """active_j = [(1/N) Σ_n (μ_nj − μ̄_j)² > 0.01].           [evaluation.1]
 
-        (Z,) bool: where the posterior mean varies over the data.
+        (Z,) bool: where the mean of q(z|x) varies over the data.
         Burda, Grosse & Salakhutdinov 2015, section 5.2.
         """
         return self.mu_variance > ACTIVE_VARIANCE

@@ -1,4 +1,4 @@
-"""The Kullback–Leibler divergence from the posterior q(z|x) to the prior p(z) = N(0, I)."""
+"""The Kullback–Leibler divergence from q(z|x) to the prior p(z) = N(0, I)."""
 
 import numpy as np
 

@@ -136,7 +136,7 @@ class VAE:
         return self.likelihood.mean(self._decoder_output(z))
 
     def reconstruct(self, x: ArrayLike) -> np.ndarray:
-        """E[x|z] at z = mu, the posterior's mean.
+        """E[x|z] at z = mu, the mean of q(z|x).
 
         x (N, D) -> mean (N, D)
         For pictures: a bound needs z drawn from q(z|x), as `evaluate` does.

@@ -137,6 +137,13 @@ def test_the_mathematics_is_what_github_renders(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_word_stands_twice(page):
+    text = re.sub(r"\$[^$]*\$", "", prose(page).replace("$$", "$"))
+    lines = re.sub(HEADING, "", text)
+    assert not re.search(r"\b([A-Za-z]{2,})\s+\1\b", lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_examples_print_what_they_say(page):
     """Every >>> block of a page, in one namespace."""
     text = page.read_text(encoding="utf-8")

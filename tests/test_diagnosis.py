@@ -103,7 +103,7 @@ def test_a_posterior_that_runs_away():
     kinds = told_in_training(vae, x, epochs=1, objective=objective, optimizer=npvae.SGD(1e-6))
     assert npvae.WidePosteriorWarning in kinds
     (wide,) = (f for f in npvae.diagnose(vae, x).findings if type(f) is npvae.WidePosteriorWarning)
-    assert "variance in dimension 1 is 19 on average" in str(wide)
+    assert "variance of q(z|x) in dimension 1 is 19 on average" in str(wide)
 
 
 def test_grey_targets_whose_entropy_is_most_of_the_loss():

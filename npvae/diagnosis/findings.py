@@ -163,7 +163,7 @@ def _wide_posterior(vitals):
     widest = int(np.argmax(vitals.variance))
     if vitals.variance[widest] > WIDE_VARIANCE:
         yield WidePosteriorWarning(
-            f"the posterior's variance in dimension {widest} is {vitals.variance[widest]:.3g} on "
+            f"the variance of q(z|x) in dimension {widest} is {vitals.variance[widest]:.3g} on "
             "average, and the prior's is 1. Likely causes: beta too small to hold z near the "
             "prior, or a learning rate too large. Samples from the prior will be poor"
         )

@@ -84,7 +84,7 @@ def _objective(epochs):
 
 
 def latent_scatter(vae: VAE, x: ArrayLike, labels: ArrayLike) -> Figure:
-    """The posterior means of x in two dimensions of z, coloured by label.
+    """The means mu of q(z|x) in two dimensions of z, coloured by label.
 
     x (N, D); labels (N,): whole numbers or strings, ten kinds at most, get a legend, other
     numbers a colour bar
@@ -104,7 +104,7 @@ def latent_scatter(vae: VAE, x: ArrayLike, labels: ArrayLike) -> Figure:
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_xlabel(f"mu[{i}], mean KL {latents.kl_per_dim[i]:.2f} nats")
     axes.set_ylabel(f"mu[{j}], mean KL {latents.kl_per_dim[j]:.2f} nats")
-    title = f"Posterior means mu, N = {len(mu):,}"
+    title = f"Means mu of q(z|x), N = {len(mu):,}"
     if vae.latent_dim > 2:
         title += f"\nin the two of Z = {vae.latent_dim} dimensions with the largest mean KL"
     axes.set_title(title, fontsize="medium")

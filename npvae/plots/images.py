@@ -16,7 +16,7 @@ PAIRS_ACROSS = 10
 
 
 def reconstructions(vae: VAE, x: ArrayLike, shape: tuple[int, ...] = MNIST) -> Figure:
-    """Each image of x above its reconstruction E[x|z] at z = mu, the posterior's mean.
+    """Each image of x above its reconstruction E[x|z] at z = mu, the mean of q(z|x).
 
     x (N, D), shape (rows, columns) of an image, or (rows, columns, 3) in colour
     Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
@@ -27,7 +27,7 @@ def reconstructions(vae: VAE, x: ArrayLike, shape: tuple[int, ...] = MNIST) -> F
     pairs = np.concatenate([x, vae.reconstruct(x)], axis=1).reshape(-1, 2 * rows, *rest)
     figure, axes = sheet_figure(
         tile(pairs, min(len(pairs), PAIRS_ACROSS)),
-        "Each original x above its reconstruction:\nE[x|z] at z = mu, the posterior's mean",
+        "Each original x above its reconstruction:\nE[x|z] at z = mu, the mean of q(z|x)",
         shape,
         left=50,
     )
@@ -92,9 +92,9 @@ def traversals(
 
     x (N, D)        the data over which KL and activity are measured, N >= 2
     shape           (rows, columns) of an image, or (rows, columns, 3) in colour
-    around (D,)     the others stay at this image's posterior mean; None: at 0
+    around (D,)     the others stay at this image's mu; None: at 0
     steps           images a row
-    One row a dimension, the largest mean KL first; dead ones, whose posterior mean varies
+    One row a dimension, the largest mean KL first; dead ones, whose mu varies
     over x by at most 0.01 (variance), are marked.
     Raises TypeError or ValueError if an argument is not as described.
     """
@@ -121,7 +121,7 @@ def prior_quantiles(n):
 
 
 def _traversals_title(around, latents):
-    stay = "0" if around is None else "one image's posterior mean"
+    stay = "0" if around is None else "one image's mu"
     title = f"E[x|z] as one dimension of z moves,\nthe others stay at {stay};\n"
     title += "beside each row: z[i], its mean KL in nats"
     return title if latents.active.all() else f"{title}\n{WHAT_DEAD_MEANS}"
