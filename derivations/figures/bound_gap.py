@@ -11,7 +11,7 @@ X, W, SIGMA = 1.5, 0.8, 0.6
 LOG_PX = norm.logpdf(X)
 CHOICES = {  # mean and width of q
     "q = the prior": (0.0, 1.0, "#D55E00"),
-    "q too narrow": (0.8, 0.35, "#CC79A7"),
+    "q too narrow": (W * X, 0.25, "#CC79A7"),
     "q = the posterior": (W * X, SIGMA, "#0072B2"),
 }
 

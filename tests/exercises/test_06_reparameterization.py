@@ -101,3 +101,12 @@ def test_5_the_best_baseline_is_the_mean_of_f_weighted_by_the_squared_score():
     z, noise, pathwise = draws(1.0, 0.0)
     assert np.var(pathwise(2 * z)[0]) == pytest.approx(4, rel=4 * math.sqrt(2 / N))
     assert np.var((z**2 - 4) * noise) < np.var((z**2 - 2) * noise) < np.var(z**2 * noise)
+
+
+@pytest.mark.parametrize(("sigma", "pathwise", "score"), [(0.5, 0.075, 1.449), (2, 0.487, 0.112)])
+def test_1_the_quieter_estimator_changes_where_f_wiggles(sigma, pathwise, score):
+    noise, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights /= weights.sum()
+    z = 1 + sigma * noise
+    for draws, variance in ((-np.sin(z), pathwise), (np.cos(z) * noise / sigma, score)):
+        assert weights @ draws**2 - (weights @ draws) ** 2 == pytest.approx(variance, abs=6e-4)

@@ -1,5 +1,7 @@
 """The answers to the exercises of derivations/12-gradient-check.md."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from scipy.stats import hypergeom
@@ -93,3 +95,24 @@ def test_6_a_needle_in_a_thousand_is_rejected():
 
     with pytest.raises(npvae.GradientError, match=r"^a\[3\]"):
         npvae.check_gradient(np.sum, backward, (np.ones(1000),), rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("n", "passes"), [(900, False), (1200, True)])
+def test_6_a_small_needle_passes_where_rounding_explains_it(n, passes):
+    """(δ h/4ε)^⅔ is 22,700 for δ = 5e-4, and 1,053 for δ = 5e-6."""
+    h, eps, wrong = np.cbrt(np.finfo(float).eps), np.finfo(float).eps, 5e-6
+    assert (5e-4 * h / (4 * eps)) ** (2 / 3) == pytest.approx(22_700, rel=0.01)
+    assert (n > (wrong * h / (4 * eps)) ** (2 / 3)) == passes
+
+    def backward(dy, x):
+        dx = np.full(n, dy)
+        dx[3] += wrong * dy
+        return dx
+
+    expected = contextlib.nullcontext() if passes else pytest.raises(npvae.GradientError)
+    with expected:
+        npvae.check_gradient(one_sum, backward, (np.ones(n),), rng=np.random.default_rng(0))
+
+
+def one_sum(x):
+    return np.sum(x)
