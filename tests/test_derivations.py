@@ -162,6 +162,16 @@ def test_examples_print_what_they_say(page):
     assert not printed, "".join(printed)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_quoted_code_is_the_codes(page):
+    """A block of Python that begins with a file's name stands in that file, line for line."""
+    for language, block in FENCED.findall(page.read_text(encoding="utf-8")):
+        first, _, quoted = block.partition("\n")
+        if language == "python" and first.startswith("# npvae/"):
+            lines = [line.strip() for line in (ROOT / first[2:]).read_text("utf-8").splitlines()]
+            assert "\n".join(map(str.strip, quoted.splitlines())) in "\n".join(lines), first
+
+
 def test_readmes_code_runs_as_it_would_if_pasted(tmp_path, monkeypatch):
     """Every block of Python in one namespace; what they print is the text after "They print"."""
     monkeypatch.chdir(tmp_path)

@@ -14,13 +14,14 @@ BOXES = {
     "kl": (7.0, -1.5, "kl\n(B,)"),
     "bound": (11.4, 0, "bound\n(B,)"),
 }
+GIVEN = (("z", "noise ε\n(L, B, Z)"), ("log_px_z", "x\n(B, D)"))  # what enters from above
 ARROWS = (  # from, to, forward, backward, colour of the way back
     ("x", "heads", "stack\n(encoder)", "dheads,\nbut no dx", JOINED),
-    ("heads", "z", "reparameterize", "dmu_z, dlogvar_z", FIRST),
+    ("heads", "z", "reparameterize", "dmu, dlogvar", FIRST),
     ("z", "output", "stack\n(decoder)", "dz", FIRST),
     ("output", "log_px_z", "log_prob", "doutput", FIRST),
     ("log_px_z", "bound", "mean over L", "dlog_px_z", FIRST),
-    ("heads", "kl", "gaussian_kl", "dmu_kl, dlogvar_kl", SECOND),
+    ("heads", "kl", "gaussian_kl", "roads.dmu, roads.dlogvar", SECOND),
     ("kl", "bound", "−beta ·", "dkl", SECOND),
 )
 
@@ -47,9 +48,9 @@ def arrow(axes, start, end, side, text, colour):
     )
 
 
-figure = Figure(figsize=(11, 4.2), layout="constrained")
+figure = Figure(figsize=(11, 5), layout="constrained")
 axes = figure.subplots()
-axes.set(xlim=(-0.7, 12.1), ylim=(-2.2, 2.4))
+axes.set(xlim=(-0.7, 12.1), ylim=(-2.2, 3.3))
 axes.axis("off")
 for x, y, text in BOXES.values():
     axes.text(x, y, text, ha="center", va="center", fontsize=10)
@@ -57,4 +58,9 @@ for start, end, forward, backward, colour in ARROWS:
     here, there = BOXES[start][:2], BOXES[end][:2]
     arrow(axes, here, there, 1, forward, FORWARD)
     arrow(axes, there, here, 1, backward, colour)
+for name, text in GIVEN:
+    x, y, _ = BOXES[name]
+    axes.text(x, y + 1.4, text, ha="center", va="center", fontsize=10)
+    style = {"arrowstyle": "->", "color": FORWARD, "lw": 1.6, "shrinkA": 18, "shrinkB": 18}
+    axes.annotate("", (x, y), (x, y + 1.4), arrowprops=style)
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
