@@ -14,6 +14,7 @@ from equations import ROOT, audit, chapters, uncited_functions
 
 PAGES = [ROOT / "README.md", *chapters()]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCSTRING = re.compile(r'^ +""".*?"""\n', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 # GitHub's renderer refuses these.
@@ -164,12 +165,13 @@ def test_examples_print_what_they_say(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_quoted_code_is_the_codes(page):
-    """A block of Python that begins with a file's name stands in that file, line for line."""
+    """A block of Python that begins with a file's name stands there, docstrings left out."""
     for language, block in FENCED.findall(page.read_text(encoding="utf-8")):
         first, _, quoted = block.partition("\n")
         if language == "python" and first.startswith("# npvae/"):
-            lines = [line.strip() for line in (ROOT / first[2:]).read_text("utf-8").splitlines()]
-            assert "\n".join(map(str.strip, quoted.splitlines())) in "\n".join(lines), first
+            source = DOCSTRING.sub("", (ROOT / first[2:]).read_text(encoding="utf-8"))
+            lines = "\n".join(map(str.strip, source.splitlines()))
+            assert "\n".join(map(str.strip, quoted.splitlines())) in lines, first
 
 
 def test_readmes_code_runs_as_it_would_if_pasted(tmp_path, monkeypatch):
