@@ -65,6 +65,15 @@ def test_what_k_axes_leave_is_the_sum_of_the_eigenvalues_left_out(k, seed):
     assert pca.squared_error(x) == pytest.approx(error, abs=1e-12)
 
 
+@pytest.mark.equation("pca.2", "pca.4")
+def test_the_mean_is_that_of_the_rows_it_was_fitted_to():
+    x = correlated()
+    pca = relatives.PCA.fit(x, 3)
+    for row in x[:3]:  # each alone, and among others
+        expected = (row - x.mean(axis=0)) @ pca.axes.T
+        np.testing.assert_allclose(pca.encode(row[None])[0], expected)
+
+
 def test_it_keeps_the_dtype():
     for dtype in (np.float32, np.float64):
         pca = relatives.PCA.fit(correlated(dtype=dtype), 2)
