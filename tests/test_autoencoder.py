@@ -106,8 +106,9 @@ def test_the_forward_pass_is_its_definition_in_plain_loops(likelihood, activatio
     stacks = model.params.stacks
     for b in range(len(x)):
         code = slow_stack(list(seen[b]), stacks["encoder"], activation)
-        output = slow_stack([c + e for c, e in zip(code, noise[b], strict=True)], stacks["decoder"],
-                            activation)
+        output = slow_stack(
+            [c + e for c, e in zip(code, noise[b], strict=True)], stacks["decoder"], activation
+        )
         assert trace.log_px_z[0, b] == pytest.approx(slow_log_prob(model, x[b], output))
         np.testing.assert_allclose(trace.code[b], code, rtol=1e-12)
 
@@ -277,7 +278,8 @@ def test_a_vae_has_a_jacobian_too():
     J = relatives.decoder_jacobian(vae, z)
     assert J.shape == (3, 5, 2)
     assert J.dtype == np.float32
-    slope = (vae.astype(np.float64).decode(z + [1e-4, 0]) - vae.astype(np.float64).decode(z)) / 1e-4
+    fine = vae.astype(np.float64)
+    slope = (fine.decode(z + np.array([1e-4, 0])) - fine.decode(z)) / 1e-4
     np.testing.assert_allclose(J[..., 0], slope, atol=1e-4)
     with pytest.raises(ValueError, match="expected Bernoulli, Gaussian"):
         relatives.decoder_jacobian(make(npvae.Categorical(levels=3)), z)
@@ -294,7 +296,7 @@ def test_noise_in_the_code_is_a_price_on_the_decoder(seed, sigma):
     noisy = np.mean([np.sum((x - model.decode(z + sigma * m)) ** 2, axis=1) for m in moves], axis=0)
     plain = np.sum((x - model.decode(z)) ** 2, axis=1)
     np.testing.assert_allclose(noisy - plain, relatives.code_noise_price(model, z, sigma))
-    (W, _), = model.params.stacks["decoder"]
+    ((W, _),) = model.params.stacks["decoder"]
     np.testing.assert_allclose(noisy - plain, sigma**2 * np.sum(W**2))
 
 
@@ -309,9 +311,7 @@ def test_codes_run_away_from_noise_that_has_no_price():
         array *= 10
     last.W[:] /= 10
     np.testing.assert_allclose(model.reconstruct(x), before)
-    np.testing.assert_allclose(
-        relatives.code_noise_price(model, model.encode(x), 0.5), price / 100
-    )
+    np.testing.assert_allclose(relatives.code_noise_price(model, model.encode(x), 0.5), price / 100)
 
 
 # What a user meets
@@ -320,7 +320,11 @@ def test_codes_run_away_from_noise_that_has_no_price():
 def test_it_learns_and_says_so():
     x = npvae.datasets.glyph_digits(300, rng=np.random.default_rng(0)).images
     model = relatives.Autoencoder.init(
-        784, hidden=(50,), latent_dim=5, likelihood=npvae.Bernoulli(), x_mean=x.mean(axis=0),
+        784,
+        hidden=(50,),
+        latent_dim=5,
+        likelihood=npvae.Bernoulli(),
+        x_mean=x.mean(axis=0),
         rng=np.random.default_rng(1),
     )
     records = run(model, x, epochs=8, batch_size=30, x_val=x[:20], code_sigma=0.1)

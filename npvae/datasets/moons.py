@@ -46,13 +46,15 @@ def random_moons(
     if phases is None:
         phase = rng.random(n)
     else:
-        phases = _finite("phases", phases).ravel()
-        if not phases.size:
+        choices = _finite("phases", phases).ravel()
+        if not choices.size:
             raise ValueError("phases are none; expected at least one")
-        phase = rng.choice(phases, n)
+        phase = rng.choice(choices, n)
     radius = rng.uniform(size / 7, size / 4, n)
     row, column = (rng.uniform(radius, size - radius) for _ in range(2))
-    return Moons(draw_moons(phase, row, column, radius, size), MoonFactors(phase, row, column, radius))
+    return Moons(
+        draw_moons(phase, row, column, radius, size), MoonFactors(phase, row, column, radius)
+    )
 
 
 def draw_moons(
@@ -69,17 +71,19 @@ def draw_moons(
     """
     check_positive_int("size", size)
     names = MoonFactors._fields
-    factors = [_finite(name, f) for name, f in zip(names, (phase, row, column, radius), strict=True)]
-    phase, row, column, radius = (np.atleast_1d(f).ravel() for f in np.broadcast_arrays(*factors))
-    if (radius <= 0).any():
-        raise ValueError(f"radius is {radius.min()}; expected numbers > 0")
-    images = np.empty((len(phase), size, size), np.float32)
+    factors = [
+        _finite(name, f) for name, f in zip(names, (phase, row, column, radius), strict=True)
+    ]
+    moons = np.stack(np.broadcast_arrays(*factors), axis=-1).reshape(-1, len(names))
+    if (moons[:, -1] <= 0).any():
+        raise ValueError(f"radius is {moons[:, -1].min()}; expected numbers > 0")
+    images = np.empty((len(moons), size, size), np.float32)
     heights = (np.arange(size * ROWS_A_PIXEL) + 0.5) / ROWS_A_PIXEL
     edges = np.arange(size + 1)
-    for image, p, y, x, r in zip(images, phase % 1, row, column, radius, strict=True):
+    for image, (p, y, x, r) in zip(images, moons, strict=True):
         width = np.sqrt(np.maximum(r * r - (heights - y) ** 2, 0))[:, None]
         left, right = width * np.cos(2 * np.pi * p), width  # the moving line, and the disc's edge
-        if p > 0.5:
+        if p % 1 > 0.5:
             left, right = -right, -left
         covered = np.clip(edges, x + left, x + right)  # as far as it is lit, left of each edge
         image[:] = np.diff(covered).reshape(size, ROWS_A_PIXEL, size).mean(axis=1)

@@ -6,7 +6,7 @@ autoencode_backward is autoencode read from its last line to its first.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,16 +55,20 @@ class Autoencoder:
 
         hidden=() makes encoder and decoder linear, and latent_dim the number of units between.
         """
-        hidden = _check_widths("hidden", hidden)
-        given = hidden[::-1] if decoder_hidden is None else decoder_hidden
-        decoder_hidden = _check_widths("decoder_hidden", given)
+        encoder_hidden = _check_widths("hidden", hidden)
+        decoder_hidden = (
+            encoder_hidden[::-1]
+            if decoder_hidden is None
+            else _check_widths("decoder_hidden", decoder_hidden)
+        )
         _check_choices(data_dim, latent_dim, likelihood, activation)
         dtype = _check_dtype(dtype)
         _check_weight_init(weight_init, dtype)
         check_rng(rng)
         (rng,) = rng.spawn(1)
 
-        encoder = init_layers((data_dim, *hidden, latent_dim), weight_init, dtype=dtype, rng=rng)
+        widths = (data_dim, *encoder_hidden, latent_dim)
+        encoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
         widths = (latent_dim, *decoder_hidden, likelihood.output_width(data_dim))
         decoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
         if x_mean is not None:
@@ -96,16 +100,16 @@ class Autoencoder:
         Raises TypeError or ValueError if x is no finite (N, D) array in the support.
         """
         encoder = self.params.stacks["encoder"], ACTIVATIONS[self.activation]
-        return np.concatenate([stack(x, *encoder)[1] for x in self.batches(self.rows("x", x))])
+        return np.concatenate([stack(b, *encoder)[1] for b in self.batches(self.rows("x", x))])
 
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z].        z (N, Z) -> mean (N, D)                [autoencoder.1]
 
         Raises TypeError or ValueError if z is no finite (N, Z) array.
         """
-        z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)
+        form = {"columns": self.latent_dim, "letters": "(N, Z)", "dtype": self.dtype}
         decoder = self.params.stacks["decoder"], ACTIVATIONS[self.activation]
-        return self.likelihood.mean(stack(z, *decoder)[1])
+        return self.likelihood.mean(stack(matrix("z", z, **form), *decoder)[1])
 
     def reconstruct(self, x: ArrayLike) -> np.ndarray:
         """r(x) = E[x|z] at z = encoder(x).        x (N, D) -> (N, D)       [autoencoder.1]
@@ -124,8 +128,8 @@ class Autoencoder:
         Miyasawa 1961; Vincent 2011.
         """
         check_number("sigma", sigma, low=0)
-        x = next(self.batches(self.rows("x", x), size=None))
-        return (self.reconstruct(x) - x) / float(sigma) ** 2
+        rows = next(self.batches(self.rows("x", x), size=None))
+        return (self.reconstruct(rows) - rows) / float(sigma) ** 2
 
     def rows(self, name: str, x: ArrayLike, likelihood: Likelihood | None = None) -> Rows:
         """x as it is kept: uint8, where the likelihood reads grey levels, or of model's dtype.
@@ -133,11 +137,11 @@ class Autoencoder:
         x (N, D). Raises TypeError or ValueError if x is no finite (N, D) array in the support.
         """
         form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
-        x = matrix(name, x, **form, keep=(np.uint8,))
-        unit = (likelihood or self.likelihood).check_support(name, x)
-        return Rows(x, unit, self.dtype)
+        kept = matrix(name, x, **form, keep=(np.uint8,))
+        unit = (likelihood or self.likelihood).check_support(name, kept)
+        return Rows(kept, unit, self.dtype)
 
-    def batches(self, rows: Rows, size: int | None = ROWS_AT_ONCE):
+    def batches(self, rows: Rows, size: int | None = ROWS_AT_ONCE) -> Iterator[np.ndarray]:
         """Yield the rows in order, `size` at a time, as (B, D) arrays of the model's dtype."""
         N = len(rows.x)
         for start in range(0, N, size or N):
@@ -209,11 +213,11 @@ def autoencode_backward(
             dv[...] = dlearned[name]
 
     # decoder_hidden, output = stack(z, decoder)
-    inputs = doutput[0], trace.z, stacks["decoder"], activation, trace.decoder_hidden
-    da, _ = stack_backward(*inputs, out=grads.stacks["decoder"])
+    decoder = stacks["decoder"], activation, trace.decoder_hidden
+    da, _ = stack_backward(doutput[0], trace.z, *decoder, out=grads.stacks["decoder"])
     dcode = dense_backward_input(da, stacks["decoder"][0].W)
 
     # encoder_hidden, code = stack(seen, encoder)
-    inputs = dcode, seen, stacks["encoder"], activation, trace.encoder_hidden
-    stack_backward(*inputs, out=grads.stacks["encoder"])
+    encoder = stacks["encoder"], activation, trace.encoder_hidden
+    stack_backward(dcode, seen, *encoder, out=grads.stacks["encoder"])
     return grads

@@ -76,7 +76,7 @@ def train_autoencoder(
     if not isinstance(model, Autoencoder):
         raise TypeError(f"model is {model!r}; expected an Autoencoder")
     rows = model.rows("x", x, Bernoulli() if binarize else None)._replace(binarize=binarize)
-    x_val = None if x_val is None else model.rows("x_val", x_val)
+    validation = None if x_val is None else model.rows("x_val", x_val)
     check_settings(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, rng=rng, progress=progress
     )
@@ -84,7 +84,7 @@ def train_autoencoder(
     check_number("code_sigma", code_sigma, low=0, low_allowed=True)
     streams = Streams(*rng.spawn(4))
     run = _Run(model, rows, batch_size, optimizer, corruption, float(code_sigma), streams)
-    return must_be_iterated("train_autoencoder", _epochs(run, epochs, x_val, progress))
+    return must_be_iterated("train_autoencoder", _epochs(run, epochs, validation, progress))
 
 
 class Streams(NamedTuple):
@@ -134,7 +134,7 @@ def reconstruction(model: Autoencoder, x: ArrayLike) -> Reconstruction:
     x (N, D) -> Reconstruction, added up in float64
     Raises TypeError or ValueError if x is no finite (N, D) array in the support.
     """
-    return _reconstruction(model, x if isinstance(x, Rows) else model.rows("x", x))
+    return _reconstruction(model, model.rows("x", x))
 
 
 def _reconstruction(model, rows):

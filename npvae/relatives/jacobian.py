@@ -23,7 +23,8 @@ def decoder_jacobian(model: Autoencoder | VAE, z: ArrayLike) -> np.ndarray:
     Raises TypeError or ValueError if z is no finite (N, Z) array or the likelihood is not
     Bernoulli, Gaussian or LearnedGaussian.
     """
-    z = matrix("z", z, columns=model.latent_dim, letters="(N, Z)", dtype=model.dtype)
+    form = {"columns": model.latent_dim, "letters": "(N, Z)", "dtype": model.dtype}
+    z = matrix("z", z, **form)
     layers, activation = model.params.stacks["decoder"], ACTIVATIONS[model.activation]
     hidden, output = stack(z, layers, activation)
     slope = _mean_slope(model.likelihood, output)
@@ -47,9 +48,9 @@ def decoder_speed(model: Autoencoder | VAE, z: ArrayLike) -> np.ndarray:
 
 
 def code_noise_price(model: Autoencoder | VAE, z: ArrayLike, sigma: float) -> np.ndarray:
-    """E‖x − g(z + σ·noise)‖² − ‖x − g(z)‖² = σ² ‖J‖² if g, the decoder's mean, is linear. [jacobian.3]
+    """σ² ‖J‖² = E‖x − g(z + σ·noise)‖² − ‖x − g(z)‖² if g = E[x|z] is linear.    [jacobian.3]
 
-    Else up to terms with g'' and σ⁴. z (N, Z) -> (N,)
+    Else but for terms with g'' and σ⁴. z (N, Z) -> (N,)
     Raises as decoder_jacobian does, and ValueError unless sigma is a finite number >= 0.
     """
     check_number("sigma", sigma, low=0, low_allowed=True)

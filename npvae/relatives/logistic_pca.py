@@ -35,11 +35,11 @@ class LogisticPCA:
         integer >= 1.
         """
         check_positive_int("steps", steps)
-        x = _unit_rows("x", x, len(self.bias), self.bias.dtype)
-        z = before = np.zeros((len(x), len(self.axes)), x.dtype)
+        rows = _unit_rows("x", x, len(self.bias), self.bias.dtype)
+        z = before = np.zeros((len(rows), len(self.axes)), rows.dtype)
         for step in range(steps):
             ahead = z + step / (step + 3) * (z - before)
-            y = working_data(x, dense(ahead, self.axes, self.bias))
+            y = working_data(rows, dense(ahead, self.axes, self.bias))
             before, z = z, kernels.matmul(y - self.bias, self.axes.T)
         return z
 
@@ -94,10 +94,10 @@ def fit_logistic_pca(x: ArrayLike, k: int, *, steps: int) -> Iterator[LogisticPC
     check_positive_int("steps", steps)
     given = np.asarray(x)
     dtype = given.dtype if given.dtype == np.float64 else np.float32
-    x = _unit_rows("x", x, np.atleast_1d(given).shape[-1], dtype)
-    if k > min(x.shape):
-        raise ValueError(f"k is {k}; expected k <= {min(x.shape)}, x has shape {x.shape}")
-    return must_be_iterated("fit_logistic_pca", _steps(x, k, steps))
+    rows = _unit_rows("x", x, np.atleast_1d(given).shape[-1], dtype)
+    if k > min(rows.shape):
+        raise ValueError(f"k is {k}; expected k <= {min(rows.shape)}, x has shape {rows.shape}")
+    return must_be_iterated("fit_logistic_pca", _steps(rows, k, steps))
 
 
 def _steps(x, k, steps):

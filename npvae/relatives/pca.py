@@ -31,26 +31,26 @@ class PCA:
         The covariance is never made: of an axis with s_i < 1e-8 s_1 its rounding leaves nothing.
         """
         check_positive_int("k", k)
-        x, dtype = _rows(x)
-        if k > min(x.shape):
-            raise ValueError(f"k is {k}; expected k <= {min(x.shape)}, x has shape {x.shape}")
-        mean = x.mean(axis=0)
-        R = np.linalg.qr(x - mean, mode="r")  # x − x̄ = QR, so both have the same S and V
+        rows, dtype = _rows(x)
+        if k > min(rows.shape):
+            raise ValueError(f"k is {k}; expected k <= {min(rows.shape)}, x has shape {rows.shape}")
+        mean = rows.mean(axis=0)
+        R = np.linalg.qr(rows - mean, mode="r")  # x − x̄ = QR, so both have the same S and V
         _, s, V = np.linalg.svd(R, full_matrices=False)
-        if s[0] <= len(x) * np.finfo(dtype).eps * np.abs(x).max():
+        if s[0] <= len(rows) * np.finfo(dtype).eps * np.abs(rows).max():
             raise ValueError("all rows of x are the same; PCA needs data that vary")
         axes = V[:k]
         largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
         axes = axes * np.sign(largest)
-        return cls(mean.astype(dtype), axes.astype(dtype), s**2 / len(x))
+        return cls(mean.astype(dtype), axes.astype(dtype), s**2 / len(rows))
 
     def encode(self, x: ArrayLike) -> np.ndarray:
         """z = (x − x̄) axesᵀ.        x (N, D) -> (N, k)          [pca.2]
 
         Raises TypeError or ValueError if x is no finite (N, D) array.
         """
-        x = self._matrix("x", x, len(self.mean), "(N, D)")
-        return (x - self.mean) @ self.axes.T
+        rows = self._matrix("x", x, len(self.mean), "(N, D)")
+        return (rows - self.mean) @ self.axes.T
 
     def decode(self, z: ArrayLike) -> np.ndarray:
         """x̂ = x̄ + z axes.        z (N, k) -> (N, D)             [pca.3]
@@ -71,9 +71,9 @@ class PCA:
 
         x (N, D) -> a number, added up in float64. Raises as encode does.
         """
-        x = self._matrix("x", x, len(self.mean), "(N, D)")
-        error = x - self.reconstruct(x)
-        return float(np.sum(error * error, dtype=np.float64)) / len(x)
+        rows = self._matrix("x", x, len(self.mean), "(N, D)")
+        error = rows - self.reconstruct(rows)
+        return float(np.sum(error * error, dtype=np.float64)) / len(rows)
 
     def left_out(self, k: int | None = None) -> float:
         """Σ_{i>k} l_i: the squared error that k axes leave of the data they were fitted to. [pca.5]
@@ -109,10 +109,10 @@ def principal_cosines(V: ArrayLike, W: ArrayLike) -> np.ndarray:
     V (k, D), W (k', D) -> (min(k, k'),), the largest first; all 1 where one span holds the other
     Raises TypeError or ValueError unless both are finite, with as many columns.
     """
-    V, W = _rows(V, "V", "(k, D)")[0], _rows(W, "W", "(k', D)")[0]
-    if V.shape[1] != W.shape[1]:
-        raise ValueError(f"V has shape {V.shape}, W {W.shape}; expected (k, D), (k', D), one D")
-    Q_V, Q_W = (np.linalg.qr(A.T)[0] for A in (V, W))
+    v, w = _rows(V, "V", "(k, D)")[0], _rows(W, "W", "(k', D)")[0]
+    if v.shape[1] != w.shape[1]:
+        raise ValueError(f"V has shape {v.shape}, W {w.shape}; expected (k, D), (k', D), one D")
+    Q_V, Q_W = np.linalg.qr(v.T)[0], np.linalg.qr(w.T)[0]
     return np.minimum(np.linalg.svd(Q_V.T @ Q_W, compute_uv=False), 1)
 
 
@@ -127,13 +127,13 @@ def penalized_optimum(eigenvalues: ArrayLike, penalty: float, k: int) -> Penaliz
     """
     check_number("penalty", penalty, low=0, low_allowed=True)
     check_positive_int("k", k)
-    eigenvalues = np.asarray(eigenvalues, np.float64)
-    if eigenvalues.ndim != 1 or not (np.isfinite(eigenvalues) & (eigenvalues >= 0)).all():
+    given = np.asarray(eigenvalues, np.float64)
+    if given.ndim != 1 or not (np.isfinite(given) & (given >= 0)).all():
         raise ValueError("eigenvalues are no row of finite numbers >= 0")
-    if k > len(eigenvalues):
-        raise ValueError(f"k is {k}; expected k <= D = {len(eigenvalues)}")
-    eigenvalues = -np.sort(-eigenvalues)
-    used, left = eigenvalues[:k], eigenvalues[k:].sum()
+    if k > len(given):
+        raise ValueError(f"k is {k}; expected k <= D = {len(given)}")
+    given = -np.sort(-given)
+    used, left = given[:k], given[k:].sum()
     shares = 1 - penalty / np.maximum(used, penalty or 1)  # of each axis, that come through
     squared_error = np.sum(used * (1 - shares) ** 2) + left
     loss = squared_error + 2 * penalty * shares.sum()

@@ -50,8 +50,9 @@ def test_3_two_points(sigma):
     if sigma < 1:
         rest = brentq(lambda t: np.tanh(t / sigma**2) - t, 0.1, 2)
         h = 1e-4
-        log_p = [np.log(norm.pdf(rest + d, 1, sigma) + norm.pdf(rest + d, -1, sigma))
-                 for d in (-h, 0, h)]
+        log_p = [
+            np.log(norm.pdf(rest + d, 1, sigma) + norm.pdf(rest + d, -1, sigma)) for d in (-h, 0, h)
+        ]
         assert log_p[1] > max(log_p[0], log_p[2])  # a hump's top
     else:
         positive = np.linspace(0.01, 5, 200)
