@@ -271,6 +271,17 @@ def test_log_p_rises_with_every_plain_step_and_the_fit_ends_where_no_gradient_is
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-12)
 
 
+@pytest.mark.equation("pca.10")
+def test_after_a_fall_it_starts_again_from_rest_and_so_rises():
+    rng = np.random.default_rng(0)
+    x = np.clip(expit(rng.normal(size=(40, 6))), 0.05, 0.95)
+    log_px_z = np.array([r.log_px_z for r in relatives.fit_logistic_pca(x, 2, steps=300)])
+    rises = np.diff(log_px_z)
+    falls = np.flatnonzero(rises[:-1] < 0)
+    assert len(falls) > 0
+    assert (rises[falls + 1] > -1e-12).all()
+
+
 @pytest.mark.equation("pca.9", "pca.11")
 def test_a_code_is_the_most_likely_one():
     x = binary()
