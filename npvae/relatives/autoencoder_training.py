@@ -14,7 +14,7 @@ from ..likelihoods import Bernoulli
 from ..optimizers import Optimizer
 from ..training import Rows, visit
 from ..training.loop import check_settings, must_be_iterated, progress_bar
-from ..training.step import require_finite, update
+from ..training.step import ANYWHERE, require_finite, update
 from .autoencoder import Autoencoder, autoencode, autoencode_backward
 from .corruption import Corruption, check_corruption
 
@@ -82,12 +82,14 @@ def train_autoencoder(
     )
     check_corruption(corruption)
     check_number("code_sigma", code_sigma, low=0, low_allowed=True)
-    streams = Streams(*rng.spawn(4))
+    streams = _Streams(*rng.spawn(4))
     run = _Run(model, rows, batch_size, optimizer, corruption, float(code_sigma), streams)
-    return must_be_iterated("train_autoencoder", _epochs(run, epochs, validation, progress))
+    return must_be_iterated(
+        "relatives.train_autoencoder", _epochs(run, epochs, validation, progress)
+    )
 
 
-class Streams(NamedTuple):
+class _Streams(NamedTuple):
     """A generator for each kind of chance, order first, as in `npvae.train`."""
 
     order: np.random.Generator
@@ -105,10 +107,10 @@ class _Run(NamedTuple):
     optimizer: Optimizer
     corruption: Corruption | None
     code_sigma: float
-    streams: Streams
+    streams: _Streams
 
 
-def descend(model, optimizer, x, seen, code_noise, grads=None, share=1.0, whole=None):
+def descend(model, optimizer, x, seen, code_noise, grads=None, share=1.0, whole=ANYWHERE):
     """One step down loss = −(1/B) Σ_b log p(x_b|z_b).           [autoencoder.1]
 
     x, seen (B, D), code_noise (B, Z) or 0 -> the Trace before the step; grads, share and whole

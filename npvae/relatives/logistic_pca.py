@@ -97,7 +97,7 @@ def fit_logistic_pca(x: ArrayLike, k: int, *, steps: int) -> Iterator[LogisticPC
     rows = _unit_rows("x", x, np.atleast_1d(given).shape[-1], dtype)
     if k > min(rows.shape):
         raise ValueError(f"k is {k}; expected k <= {min(rows.shape)}, x has shape {rows.shape}")
-    return must_be_iterated("fit_logistic_pca", _steps(rows, k, steps))
+    return must_be_iterated("relatives.fit_logistic_pca", _steps(rows, k, steps))
 
 
 def _steps(x, k, steps):
