@@ -35,16 +35,17 @@ def parse_args():
     add("--epochs", type=int, default=30, help="of the deep autoencoder")
     add("--loss", choices=LOSSES, default="cross-entropy", help="of the deep autoencoder")
     add("--learning-rate", type=float, default=1e-3, help="of its first epoch")
+    add("--weight-decay", type=float, default=0.0, help="of its weights, a Gaussian prior on them")
     add("--steps", type=int, default=60, help="of logistic PCA, on --rows images")
     add("--rows", type=int, default=20_000, help="that logistic PCA is fitted to")
     add("--seed", type=int, default=0, help="of everything random")
     return parser.parse_args()
 
 
-def learn(model, x, epochs, learning_rate, seed, batch_size=100):
+def learn(model, x, epochs, learning_rate, seed, weight_decay=0.0):
     """Adam, the rate of epoch t being learning_rate · ½ (1 + cos π(t − 1)/epochs)."""
-    optimizer = npvae.Adam(learning_rate)
-    options = {"optimizer": optimizer, "batch_size": batch_size, "epochs": epochs}
+    optimizer = npvae.Adam(learning_rate, weight_decay=weight_decay)
+    options = {"optimizer": optimizer, "batch_size": 100, "epochs": epochs}
     rng = np.random.default_rng(seed)
     records = relatives.train_autoencoder(model, x, rng=rng, **options)
     for record in tqdm(records, total=epochs, disable=None, leave=False):
@@ -83,7 +84,8 @@ def deep(args, x):
     model = make(
         x, (1000, 500, 250), LOSSES[args.loss], args.seed, activation="relu", weight_init="he"
     )
-    return learn(model, x, args.epochs, args.learning_rate, args.seed + 1)
+    given = args.epochs, args.learning_rate, args.seed + 1, args.weight_decay
+    return learn(model, x, *given)
 
 
 MODELS = {
