@@ -117,7 +117,7 @@ def principal_cosines(V: ArrayLike, W: ArrayLike) -> np.ndarray:
 
 
 def penalized_optimum(eigenvalues: ArrayLike, penalty: float, k: int) -> PenalizedOptimum:
-    """Least (1/N) Σ_n ‖x_n − x̄ − (x_n − x̄) V W‖² + λ (‖V‖² + ‖W‖²), λ the penalty, V Wᵀ's width k:
+    """Least (1/N) Σ_n ‖x_n − x̄ − (x_n − x̄) V W‖² + λ (‖V‖² + ‖W‖²) for k units, λ the penalty:
 
     V = Wᵀ,  W_i = √(1 − λ/l_i) u_i where l_i > λ, else 0, i ≤ k;    [pca.7]
     loss = Σ_{i≤k} (2λ − λ²/l_i, or l_i where l_i ≤ λ) + Σ_{i>k} l_i.    [pca.8]
