@@ -21,6 +21,11 @@ COVERED = (
     "importance",
     "exact",
     "optimizers",
+    "relatives/pca",
+    "relatives/logistic_pca",
+    "relatives/corruption",
+    "relatives/jacobian",
+    "relatives/autoencoder",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",
@@ -32,6 +37,14 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "check_mean",
     "check_objective",
     "check_samples",
+    "check_corruption",
+    "init",
+    "data_dim",
+    "latent_dim",
+    "dtype",
+    "rows",
+    "batches",
+    "copy",
 }
 
 

@@ -306,6 +306,46 @@ MUSEUM = (
         ),
         "tests/test_vae.py::test_astype_copies",
     ),
+    # Autoencoders
+    Mistake(
+        "the denoiser asked for the noisy image",
+        (
+            (
+                "npvae/relatives/autoencoder.py",
+                "model.likelihood.log_prob(x, decoder_output",
+                "model.likelihood.log_prob(seen, decoder_output",
+            ),
+            (
+                "npvae/relatives/autoencoder.py",
+                "inputs = dlog_px_z, x, trace.decoder_output",
+                "inputs = dlog_px_z, seen, trace.decoder_output",
+            ),
+        ),
+        "tests/test_autoencoder.py::test_a_denoiser_knows_the_slope_of_the_density",
+    ),
+    Mistake(
+        "squared error averaged over pixels",
+        (
+            (
+                "npvae/relatives/autoencoder_training.py",
+                'return np.einsum("bd,bd->b", error, error)',
+                "return np.mean(error * error, axis=1)",
+            ),
+        ),
+        "tests/test_autoencoder.py::"
+        "test_a_reconstruction_is_judged_by_sums_over_entries_and_means_over_rows",
+    ),
+    Mistake(
+        "test images centred by their own mean",
+        (
+            (
+                "npvae/relatives/pca.py",
+                "return (x - self.mean) @ self.axes.T",
+                "return (x - x.mean(axis=0)) @ self.axes.T",
+            ),
+        ),
+        "tests/test_pca.py::test_the_mean_is_that_of_the_rows_it_was_fitted_to",
+    ),
 )
 
 

@@ -134,3 +134,15 @@ def test_a_busy_core_is_measured_beside(tmp_path):
             "all": 1,
         }
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_thirty_numbers_are_printed_for_each_model(data_dir):
+    small = "--epochs", 1, "--steps", 3, "--rows", 200
+    done = run("thirty_numbers.py", "--data-dir", data_dir, *small, NUMBA_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()[1:]]
+    assert [line[0] for line in lines] == ["pca", "linear", "linear-sigmoid", "logistic", "deep"]
+    errors = {name: float(test) for name, _, test, _ in lines}
+    assert errors["pca"] < 1e-6  # 24 kinds of bars have 23 axes
+    assert np.isfinite(list(errors.values())).all()
+    assert errors["linear"] > errors["pca"]
