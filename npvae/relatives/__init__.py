@@ -2,3 +2,30 @@
 
 Not loaded by `import npvae`.
 """
+
+from .hmm import HMM
+from .mixtures import (
+    Bernoullis,
+    DiagonalGaussians,
+    FullGaussians,
+    Mixture,
+    SphericalGaussians,
+    best_start,
+    em,
+    from_decoder,
+)
+from .naive_bayes import NaiveBayes, naive_bayes
+
+__all__ = [
+    "HMM",
+    "Bernoullis",
+    "DiagonalGaussians",
+    "FullGaussians",
+    "Mixture",
+    "NaiveBayes",
+    "SphericalGaussians",
+    "best_start",
+    "em",
+    "from_decoder",
+    "naive_bayes",
+]
