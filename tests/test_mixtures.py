@@ -253,7 +253,7 @@ def test_one_gaussian_has_the_moments_of_the_data_and_a_floor():
 def test_a_start_of_one_row_is_as_wide_as_the_others(family):
     x = draw_data(family, 40, 3, 0)
     features = family.features(x)
-    counts, sums = np.array([39.0, 1.0]), np.stack([features[:39].sum(axis=0), features[39]], 1)
+    counts, sums = np.array([39.0, 1.0]), np.stack([features[:39].sum(axis=0), features[39]])
     params = family.start(counts, sums)
     if isinstance(family, Bernoullis):
         own, common = (x[39] + 1) / 3, (x.sum(axis=0) + 1) / 42

@@ -14,7 +14,7 @@ from .._checks import check_positive_int, check_rng
 from ..training import Rows
 from .chains import backward, count_transitions, forward, viterbi
 from .mixtures.families import Bernoullis
-from .mixtures.mixture import posterior
+from .mixtures.mixture import Natural, posterior
 from .mixtures.rows import batch_size, batches, check_rows
 from .mixtures.starts import PER_SEED, nearest, some_rows, spread_seeds
 
@@ -72,12 +72,12 @@ class HMM:
         model = cls(length, start, transition, family, None, D // length)
         few = some_rows(data, 1 + PER_SEED * states // length, rng=rng).reshape(-1, model.width)
         seeds = spread_seeds(few, states, rng=rng)
-        counts, sums = np.zeros(states), np.zeros((model.width, states))
+        counts, sums = np.zeros(states), np.zeros((states, model.width))
         for _, batch in batches(data, model.batch_size()):
             steps = batch.reshape(-1, model.width)
             r = nearest(steps, seeds)
             counts += r.sum(axis=0, dtype=np.float64)
-            sums += kernels.matmul(steps.T, r)
+            sums += kernels.matmul(r.T, steps)
         model.params = family.start(np.maximum(counts, 1), sums)
         return model
 
@@ -142,13 +142,12 @@ class HMM:
         steps = self.family.draw(self.params, states.ravel(), rng=rng)
         return steps.reshape(n, -1)
 
-    def log_emission(self, x: np.ndarray) -> np.ndarray:
+    def log_emission(self, x: np.ndarray, natural: Natural | None = None) -> np.ndarray:
         """log p(x_t|k) of the family.        x (B, D) -> (T, B, K) float64    [hmm.1]"""
-        W, b = self.family.natural(self.params)
+        natural = natural or self.prepare(x.dtype)
         steps = np.ascontiguousarray(x.reshape(len(x), self.length, -1).swapaxes(0, 1))
         steps = steps.reshape(-1, self.width)
-        W, b = np.ascontiguousarray(W, x.dtype), b.astype(x.dtype)
-        log_emission = kernels.affine(steps, W, b).astype(np.float64)
+        log_emission = kernels.affine(steps, *natural).astype(np.float64)
         return log_emission.reshape(self.length, len(x), -1)
 
     # What `em` asks.
@@ -161,16 +160,21 @@ class HMM:
         """Rows at a time, so that what is made of them stays small."""
         return batch_size(self.length * self.width, self.length * self.states)
 
-    def expect(self, x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    def prepare(self, dtype: np.dtype) -> Natural:
+        """What every batch of a pass needs: W (W, K) and b (K,) of the states.    [hmm.1]"""
+        W, b = self.family.natural(self.params)
+        return Natural(np.ascontiguousarray(W, dtype), b.astype(dtype))
+
+    def expect(self, x: np.ndarray, natural: Natural) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Expected starts, transitions, visits and the pixels seen at visits.    [hmm.4]
 
-        x (B, D) -> log_px (B,), (starts (K,), transitions (K, K), counts (K,), sums (W, K))
+        x (B, D) -> log_px (B,), (starts (K,), transitions (K, K), counts (K,), sums (K, W))
         """
-        log_emission = self.log_emission(x)
+        log_emission = self.log_emission(x, natural)
         log_px, gamma, log_alpha, log_beta = self._posterior(log_emission)
         transitions = count_transitions(self.transition, log_emission, log_alpha, log_beta)
         visits = np.ascontiguousarray(gamma.swapaxes(0, 1), x.dtype).reshape(-1, self.states)
-        sums = kernels.matmul(x.reshape(-1, self.width).T, visits)
+        sums = kernels.matmul(visits.T, x.reshape(-1, self.width))
         return log_px, (gamma[0].sum(axis=0), transitions, gamma.sum(axis=(0, 1)), sums)
 
     def maximize(

@@ -29,8 +29,12 @@ class Model(Protocol):
         """How many rows at a time."""
         ...
 
-    def expect(self, x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """E step: log p(x) (B,), and sums over the rows of x, float64 or to be."""
+    def prepare(self, dtype: np.dtype) -> Any:
+        """What every batch of a pass needs."""
+        ...
+
+    def expect(self, x: np.ndarray, prepared: Any) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """E step: log p(x) (B,), and sums over the rows of x."""
         ...
 
     def maximize(self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray]) -> int:
@@ -99,9 +103,10 @@ def _steps(model, data, steps, tol):
 def expect_all(model: Model, data: Rows) -> tuple[np.ndarray, Any]:
     """The E step of every row: log p(x) (N,) and the sums, both in float64.    [mixtures.6]"""
     log_px, totals, size = np.empty(len(data.x)), None, model.batch_size()
+    prepared = model.prepare(data.dtype)
     with kernels.pace("em", type(model), size) as lap:
         for start, batch in batches(data, size):
-            values, sums = model.expect(batch)
+            values, sums = model.expect(batch, prepared)
             require_finite(values, start)
             log_px[start : start + len(batch)] = values
             if totals is None:

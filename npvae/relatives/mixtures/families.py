@@ -27,7 +27,7 @@ class Family(Protocol):
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> Any:
         """The M step: the most likely parameters of features with these sums.
 
-        counts (K,) > 0 rows, sums (F, K) of their features -> params
+        counts (K,) > 0 rows, sums (K, F) of their features -> params
         """
         ...
 
@@ -89,21 +89,21 @@ class Bernoullis:
         return params.logits.T, -np.logaddexp(0, params.logits).sum(axis=1)
 
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> BernoulliParams:
-        """p(x_d = 1|k) = (sums_dk + α)/(counts_k + 2α), as logits.        [mixtures.7]
+        """p(x_d = 1|k) = (sums_kd + α)/(counts_k + 2α), as logits.        [mixtures.7]
 
-        counts (K,), sums (D, K) of x -> params
+        counts (K,), sums (K, D) of x -> params
         """
-        white = np.maximum(sums.T, 0) + self.smoothing
-        black = np.maximum(counts[:, None] - sums.T, 0) + self.smoothing
+        white = np.maximum(sums, 0) + self.smoothing
+        black = np.maximum(counts[:, None] - sums, 0) + self.smoothing
         return BernoulliParams(np.log(white) - np.log(black))
 
     def start(self, counts: np.ndarray, sums: np.ndarray) -> BernoulliParams:
         """Half-way between a component's own p and that of all rows.      [mixtures.9]
 
-        counts (K,), sums (D, K) of x -> params
+        counts (K,), sums (K, D) of x -> params
         """
         own = expit(self.fit(counts, sums).logits)
-        common = expit(self.fit(counts.sum(keepdims=True), sums.sum(axis=1, keepdims=True)).logits)
+        common = expit(self.fit(counts.sum(keepdims=True), sums.sum(axis=0, keepdims=True)).logits)
         p = (own + common) / 2
         return BernoulliParams(np.log(p) - np.log1p(-p))
 

@@ -93,10 +93,10 @@ class SphericalGaussians(Gaussians):
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> GaussianParams:
         """mean = E[x],  σ² = max(E‖x − mean‖²/D, min_sigma²).    [mixtures.8]
 
-        counts (K,), sums (D + 1, K) of the features -> params; E is over a component's rows
+        counts (K,), sums (K, D + 1) of the features -> params; E is over a component's rows
         """
-        mean = (sums[:-1] / counts).T
-        variance = (sums[-1] / counts - np.square(mean).sum(axis=1)) / mean.shape[1]
+        mean = sums[:, :-1] / counts[:, None]
+        variance = (sums[:, -1] / counts - np.square(mean).sum(axis=1)) / mean.shape[1]
         return GaussianParams(mean, np.maximum(variance, self.min_sigma**2))
 
     def draw(
@@ -128,9 +128,9 @@ class DiagonalGaussians(Gaussians):
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> GaussianParams:
         """mean_d = E[x_d],  σ_d² = max(E[x_d²] − mean_d², min_sigma²).    [mixtures.8]
 
-        counts (K,), sums (2D, K) of the features -> params
+        counts (K,), sums (K, 2D) of the features -> params
         """
-        mean, squares = np.split((sums / counts).T, 2, axis=1)
+        mean, squares = np.split(sums / counts[:, None], 2, axis=1)
         return GaussianParams(mean, np.maximum(squares - np.square(mean), self.min_sigma**2))
 
     def draw(
@@ -174,14 +174,15 @@ class FullGaussians(Gaussians):
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> GaussianParams:
         """mean = E[x],  C = E[(x − mean)(x − mean)ᵀ], eigenvalues >= min_sigma².    [mixtures.8]
 
-        counts (K,), sums (F, K) of the features -> params
+        counts (K,), sums (K, F) of the features -> params
         Raising the low eigenvalues and no other is the exact maximum: chapter 15, (exact.6).
         """
         K = len(counts)
-        D = int(np.sqrt(2 * len(sums) + 2.25) - 1.5)  # F = D + D(D + 1)/2
+        D = int(np.sqrt(2 * sums.shape[1] + 2.25) - 1.5)  # F = D + D(D + 1)/2
         i, j = np.triu_indices(D)
-        mean, C = (sums[:D] / counts).T, np.empty((K, D, D))
-        C[:, i, j] = C[:, j, i] = (sums[D:] / counts).T
+        mean, products = np.split(sums / counts[:, None], [D], axis=1)
+        C = np.empty((K, D, D))
+        C[:, i, j] = C[:, j, i] = products
         for k in range(K):
             eigenvalues, axes = np.linalg.eigh(C[k] - np.outer(mean[k], mean[k]))
             C[k] = (axes * np.maximum(eigenvalues, self.min_sigma**2)) @ axes.T

@@ -40,6 +40,16 @@ def posterior(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return (largest + np.log(total))[:, 0], r
 
 
+def without_dust(r: np.ndarray) -> np.ndarray:
+    """r, in place, with 0 for what is below ε/K: together that is less than rounding takes.
+
+    r (B, K), ε the dtype's. In many dimensions few components have a share in a row, and a product
+    with a matrix of zeros is quick.                             [mixtures.5]
+    """
+    r[r < np.finfo(r.dtype).eps / r.shape[1]] = 0
+    return r
+
+
 @dataclass
 class Mixture:
     """p(x) = Σ_k π_k p(x|k): draw a component, then a row of it.
@@ -85,7 +95,7 @@ class Mixture:
         seeds = SEEDS[start](few, components, rng=rng)
         counts, sums = mixture.sum_features(data, lambda _, x: nearest(x, seeds))
         alone = counts == 0  # a seed that equals another: it counts its own row
-        counts[alone], sums[:, alone] = 1, family.features(seeds[alone]).T
+        counts[alone], sums[alone] = 1, family.features(seeds[alone])
         mixture.log_weights = np.log(counts / counts.sum())
         mixture.params = family.start(counts, sums)
         return mixture
@@ -196,18 +206,23 @@ class Mixture:
         """x (N, D) as it is kept and read; raises TypeError or ValueError if it is none."""
         return check_rows(name, x, self.family, self.data_dim)
 
+    def prepare(self, dtype: np.dtype) -> Natural:
+        """What every batch of a pass needs.                      [mixtures.5]"""
+        return self.natural(dtype)
+
     def batch_size(self) -> int:
         """Rows at a time, so that features and responsibilities stay in the cache."""
         return batch_size(self._features(), self.components)
 
-    def expect(self, x: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    def expect(self, x: np.ndarray, natural: Natural) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """counts_k = Σ_b r_bk,  sums_k = Σ_b r_bk features(x_b).         [mixtures.6]
 
-        x (B, D) -> log_px (B,), (counts (K,), sums (F, K))
+        x (B, D), natural of the parameters as they are -> log_px (B,), (counts (K,), sums (K, F))
         """
-        log_joint, features = self.log_joint(x, self.natural(x.dtype))
+        log_joint, features = self.log_joint(x, natural)
         log_px, r = posterior(log_joint)
-        return log_px, (r.sum(axis=0, dtype=np.float64), kernels.matmul(features.T, r))
+        r = without_dust(r)
+        return log_px, (r.sum(axis=0, dtype=np.float64), kernels.matmul(r.T, features))
 
     def maximize(
         self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray] | None = None
@@ -223,7 +238,7 @@ class Mixture:
         if revived and worst is not None:
             counts, totals = counts.copy(), totals.copy()
             counts[empty] = 1
-            totals[:, empty] = self.family.features(self._moved(worst(revived))).T
+            totals[empty] = self.family.features(self._moved(worst(revived)))
         params = self.family.fit(counts, totals)
         if revived:
             for new, begun in zip(params, self.family.start(counts, totals), strict=True):
@@ -238,13 +253,13 @@ class Mixture:
 
         share(rows, moved x (B, D)) -> r (B, K), of x's dtype
         """
-        counts, sums = np.zeros(self.components), np.zeros((self._features(), self.components))
+        counts, sums = np.zeros(self.components), np.zeros((self.components, self._features()))
         for start, batch in batches(data, self.batch_size()):
             x = self._moved(batch)
             features = self.family.features(x)
             r = share(slice(start, start + len(x)), x).astype(features.dtype)
             counts += r.sum(axis=0, dtype=np.float64)
-            sums += kernels.matmul(features.T, r)
+            sums += kernels.matmul(r.T, features)
         return counts, sums
 
     def log_prior(self) -> float:
