@@ -81,11 +81,11 @@ class Bernoullis:
         check_number("smoothing", self.smoothing, low=1e-6, low_allowed=True, high=1e6)
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """x itself.        (B, D) -> (B, D)                      [mixtures.1]"""
+        """x itself.        (B, D) -> (B, D)                      [mixtures.2]"""
         return x
 
     def natural(self, params: BernoulliParams) -> tuple[np.ndarray, np.ndarray]:
-        """W_k = logits_k,  b_k = −Σ_d softplus(logits_kd).       [mixtures.1]"""
+        """W_k = logits_k,  b_k = −Σ_d softplus(logits_kd).       [mixtures.2]"""
         return params.logits.T, -np.logaddexp(0, params.logits).sum(axis=1)
 
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> BernoulliParams:

@@ -80,11 +80,11 @@ class SphericalGaussians(Gaussians):
     """x ~ N(mean_k, σ_k² I), σ_k >= min_sigma."""
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """x and ‖x‖², side by side.        (B, D) -> (B, D + 1)  [mixtures.2]"""
+        """x and ‖x‖², side by side.        (B, D) -> (B, D + 1)  [mixtures.3]"""
         return np.hstack([x, np.square(x).sum(axis=1, keepdims=True)])
 
     def natural(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
-        """W_k = (mean/σ², −½/σ²),  b_k = −½ [‖mean‖²/σ² + D log 2πσ²].    [mixtures.2]"""
+        """W_k = (mean/σ², −½/σ²),  b_k = −½ [‖mean‖²/σ² + D log 2πσ²].    [mixtures.3]"""
         mean, variance = params
         W = np.vstack([mean.T / variance, -0.5 / variance])
         squares = np.square(mean).sum(axis=1) / variance
@@ -116,11 +116,11 @@ class DiagonalGaussians(Gaussians):
     """x_d ~ N(mean_kd, σ_kd²), each column apart from the others, σ_kd >= min_sigma."""
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """x and x², side by side.        (B, D) -> (B, 2D)       [mixtures.3]"""
+        """x and x², side by side.        (B, D) -> (B, 2D)       [mixtures.4]"""
         return np.hstack([x, np.square(x)])
 
     def natural(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
-        """W_k = (mean/σ², −½/σ²),  b_k = −½ Σ_d [mean_d²/σ_d² + log 2πσ_d²].    [mixtures.3]"""
+        """W_k = (mean/σ², −½/σ²),  b_k = −½ Σ_d [mean_d²/σ_d² + log 2πσ_d²].    [mixtures.4]"""
         mean, variance = params
         W = np.vstack([(mean / variance).T, (-0.5 / variance).T])
         return W, -(np.square(mean) / variance + LOG_2PI + np.log(variance)).sum(axis=1) / 2
@@ -150,13 +150,13 @@ class FullGaussians(Gaussians):
     """x ~ N(mean_k, C_k), no direction narrower than min_sigma. Computed in float64."""
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """x_d and x_i x_j for i <= j.        (B, D) -> (B, D + D(D + 1)/2)    [mixtures.4]"""
+        """x_d and x_i x_j for i <= j.        (B, D) -> (B, D + D(D + 1)/2)    [mixtures.5]"""
         x = x.astype(np.float64)
         i, j = np.triu_indices(x.shape[1])
         return np.hstack([x, x[:, i] * x[:, j]])
 
     def natural(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
-        """W_k = (C⁻¹ mean, −½ C⁻¹),  b_k = −½ [meanᵀ C⁻¹ mean + log det 2πC].    [mixtures.4]
+        """W_k = (C⁻¹ mean, −½ C⁻¹),  b_k = −½ [meanᵀ C⁻¹ mean + log det 2πC].    [mixtures.5]
 
         Off the diagonal −½ C⁻¹ counts twice, for x_i x_j stands for x_j x_i too.
         """

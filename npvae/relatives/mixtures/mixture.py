@@ -29,7 +29,7 @@ class Natural(NamedTuple):
 
 
 def posterior(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log p(x) = log Σ_k p(x, k),  r_k = p(k|x) = p(x, k)/p(x).     [mixtures.5]
+    """log p(x) = log Σ_k p(x, k),  r_k = p(k|x) = p(x, k)/p(x).     [mixtures.1]
 
     log_joint (B, K) -> log_px (B,) nats, r (B, K), from p(x, k) over the largest of its row
     """
@@ -44,7 +44,7 @@ def without_dust(r: np.ndarray) -> np.ndarray:
     """r, in place, with 0 for what is below ε/K: together that is less than rounding takes.
 
     r (B, K), ε the dtype's. In many dimensions few components have a share in a row, and a product
-    with a matrix of zeros is quick.                             [mixtures.5]
+    with a matrix of zeros is quick.                             [mixtures.1]
     """
     r[r < np.finfo(r.dtype).eps / r.shape[1]] = 0
     return r
@@ -116,12 +116,12 @@ class Mixture:
         return self.family.mean(self.params) + (0 if self.origin is None else self.origin)
 
     def natural(self, dtype: Any = np.float64) -> Natural:
-        """log p(x, k) = features(x) · W_k + b_k,  b_k with log π_k.       [mixtures.5]"""
+        """log p(x, k) = features(x) · W_k + b_k,  b_k with log π_k.       [mixtures.1]"""
         W, b = self.family.natural(self.params)
         return Natural(np.ascontiguousarray(W, dtype), (b + self.log_weights).astype(dtype))
 
     def log_joint(self, x: np.ndarray, natural: Natural) -> tuple[np.ndarray, np.ndarray]:
-        """log p(x, k) = log π_k + log p(x|k).                   [mixtures.5]
+        """log p(x, k) = log π_k + log p(x|k).                   [mixtures.1]
 
         x (B, D) -> log_joint (B, K) nats, features (B, F)
         """
@@ -131,7 +131,7 @@ class Mixture:
         return kernels.affine(features, *natural), features
 
     def log_px(self, x: ArrayLike) -> np.ndarray:
-        """log p(x) = log Σ_k π_k p(x|k), in nats.                [mixtures.5]
+        """log p(x) = log Σ_k π_k p(x|k), in nats.                [mixtures.1]
 
         x (N, D) -> (N,), of x's dtype
         Raises TypeError or ValueError if x is no finite (N, D) array in the family's support,
@@ -140,7 +140,7 @@ class Mixture:
         return np.concatenate([log_px for log_px, _ in self._posteriors(x)])
 
     def responsibilities(self, x: ArrayLike) -> np.ndarray:
-        """p(k|x) = π_k p(x|k)/p(x).        x (N, D) -> (N, K)     [mixtures.5]
+        """p(k|x) = π_k p(x|k)/p(x).        x (N, D) -> (N, K)     [mixtures.1]
 
         Raises as `log_px` does.
         """
@@ -207,7 +207,7 @@ class Mixture:
         return check_rows(name, x, self.family, self.data_dim)
 
     def prepare(self, dtype: np.dtype) -> Natural:
-        """What every batch of a pass needs.                      [mixtures.5]"""
+        """What every batch of a pass needs.                      [mixtures.1]"""
         return self.natural(dtype)
 
     def batch_size(self) -> int:
