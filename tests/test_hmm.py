@@ -194,5 +194,5 @@ def test_what_makes_no_sequences_is_refused():
     model = HMM.init(x, 2, **options)
     with pytest.raises(ValueError, match="expected \\(N, D\\) with D = 8"):
         model.log_px(binary(5, 12))
-    with pytest.raises(ValueError, match="no 0: take 1e-12 for never"):
+    with pytest.raises(ValueError, match="nothing below 1e-30, which stands for never"):
         HMM(4, np.array([1.0, 0.0]), np.eye(2), model.family, model.params, 2)

@@ -26,7 +26,7 @@ from npvae.relatives.mixtures.gaussians import GaussianParams
 from npvae.relatives.mixtures.mixture import posterior
 
 FAMILIES = {
-    "Bernoulli": Bernoullis(),
+    "Bernoulli": Bernoullis(1.0),
     "spherical": SphericalGaussians(0.1),
     "diagonal": DiagonalGaussians(0.1),
     "full": FullGaussians(0.1),
@@ -150,7 +150,7 @@ def check_steps(mixture, x, steps, slack):
         now = mixture.log_px(x).mean() + mixture.log_prior() / N
         assert step.log_px + step.log_prior == pytest.approx(now, abs=1e-9)
         assert step.rise == pytest.approx(now - before, abs=1e-9)
-        if not step.revived:
+        if not step.empty:
             assert before - slack <= raised(q) <= now + slack
         before = now
 

@@ -12,11 +12,14 @@ from numpy.typing import ArrayLike
 from .. import kernels
 from .._checks import check_positive_int, check_rng
 from ..training import Rows
-from .chains import backward, count_transitions, forward, viterbi
+from .chains import backward, count_transitions, forward, state_posterior, viterbi
 from .mixtures.families import Bernoullis
-from .mixtures.mixture import Natural, posterior
-from .mixtures.rows import batch_size, batches, check_rows
+from .mixtures.mixture import Natural
+from .mixtures.rows import batches, check_rows
 from .mixtures.starts import PER_SEED, nearest, some_rows, spread_seeds
+
+NEVER = 1e-30  # the least probability of a transition; see `chains`
+NUMBERS = 2**18  # in what is made of a batch, (T, B, K) or (B, T·W)
 
 
 class Path(NamedTuple):
@@ -84,10 +87,11 @@ class HMM:
     def __post_init__(self) -> None:
         K = len(self.start)
         rows = np.vstack([self.start, self.transition])
-        if rows.shape != (K + 1, K) or not np.allclose(rows.sum(axis=1), 1) or rows.min() <= 0:
+        if rows.shape != (K + 1, K) or not np.allclose(rows.sum(axis=1), 1) or rows.min() < NEVER:
             raise ValueError(
                 f"start, transition have shapes {self.start.shape}, {self.transition.shape}; "
-                "expected (K,), (K, K), rows that sum to 1, and no 0: take 1e-12 for never"
+                f"expected (K,), (K, K), rows that sum to 1, and nothing below {NEVER}, which "
+                "stands for never"
             )
 
     @property
@@ -103,7 +107,7 @@ class HMM:
         """
         return np.concatenate(
             [
-                forward(np.log(self.start), self.transition, self.log_emission(batch))[1]
+                forward(self.start, self.transition, self.log_emission(batch)).log_px
                 for batch in self._batches(x)
             ]
         )
@@ -113,8 +117,12 @@ class HMM:
 
         x and errors as in `log_px`
         """
-        parts = [self._posterior(self.log_emission(batch))[1] for batch in self._batches(x)]
-        return np.concatenate([np.moveaxis(gamma, 0, 1) for gamma in parts])
+        parts = []
+        for batch in self._batches(x):
+            alpha, emission, _ = forward(self.start, self.transition, self.log_emission(batch))
+            gamma = state_posterior(alpha, backward(self.transition, emission))
+            parts.append(gamma.swapaxes(0, 1))
+        return np.concatenate(parts)
 
     def viterbi(self, x: ArrayLike) -> Path:
         """argmax over paths of p(x, path):  v_t(j) = p(x_t|j) max_i v_{t−1}(i) p(j|i).    [hmm.5]
@@ -158,7 +166,8 @@ class HMM:
 
     def batch_size(self) -> int:
         """Rows at a time, so that what is made of them stays small."""
-        return batch_size(self.length * self.width, self.length * self.states)
+        numbers = self.length * max(self.width, self.states)
+        return max(1, NUMBERS // numbers)
 
     def prepare(self, dtype: np.dtype) -> Natural:
         """What every batch of a pass needs: W (W, K) and b (K,) of the states.    [hmm.1]"""
@@ -171,8 +180,10 @@ class HMM:
         x (B, D) -> log_px (B,), (starts (K,), transitions (K, K), counts (K,), sums (K, W))
         """
         log_emission = self.log_emission(x, natural)
-        log_px, gamma, log_alpha, log_beta = self._posterior(log_emission)
-        transitions = count_transitions(self.transition, log_emission, log_alpha, log_beta)
+        alpha, emission, log_px = forward(self.start, self.transition, log_emission)
+        beta = backward(self.transition, emission)
+        gamma = state_posterior(alpha, beta)
+        transitions = count_transitions(self.transition, alpha, emission, beta)
         visits = np.ascontiguousarray(gamma.swapaxes(0, 1), x.dtype).reshape(-1, self.states)
         sums = kernels.matmul(visits.T, x.reshape(-1, self.width))
         return log_px, (gamma[0].sum(axis=0), transitions, gamma.sum(axis=(0, 1)), sums)
@@ -196,13 +207,6 @@ class HMM:
         """What smoothing adds: α Σ log p(k_1), α Σ log p(j|i), and the family's.    [hmm.4]"""
         logs = np.log(self.start).sum() + np.log(self.transition).sum()
         return float(self.family.smoothing * logs) + self.family.log_prior(self.params)
-
-    def _posterior(self, log_emission):
-        """log_px (B,), p(k_t|x) (T, B, K), log_alpha and log_beta.        [hmm.3]"""
-        log_alpha, log_px = forward(np.log(self.start), self.transition, log_emission)
-        log_beta = backward(self.transition, log_emission)
-        joint = (log_alpha + log_beta).reshape(-1, self.states)
-        return log_px, posterior(joint)[1].reshape(log_alpha.shape), log_alpha, log_beta
 
     def _batches(self, x):
         data = self.check_rows("x", x)

@@ -49,12 +49,12 @@ class NaiveBayes(NamedTuple):
 def naive_bayes(x: ArrayLike, labels: ArrayLike, *, family: Family | None = None) -> NaiveBayes:
     """max over θ of Σ_n log p(x_n, label_n) + log p(θ): one M step, with r known.    [bayes.1]
 
-    x (N, D), labels (N,) of whole numbers or words, family Bernoullis() if none is given: add-one
-    smoothing -> NaiveBayes, with a component for each label that occurs
+    x (N, D), labels (N,) of whole numbers or words, family Bernoullis(1.0) if none is given:
+    add-one smoothing -> NaiveBayes, with a component for each label that occurs
     Raises TypeError or ValueError if x is no finite (N, D) array in the family's support, or
     labels do not fit it.
     """
-    family = Bernoullis() if family is None else family
+    family = Bernoullis(1.0) if family is None else family
     check_family(family)
     data = check_rows("x", x, family)
     labels = check_labels(labels, len(data.x))

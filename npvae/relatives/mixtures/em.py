@@ -17,6 +17,8 @@ from ...training import Rows
 from ...training.loop import must_be_iterated
 from .rows import batches
 
+REVIVALS = 10  # steps after which empty components began anew; those that die again are left so
+
 
 class Model(Protocol):
     """What EM can fit."""
@@ -37,8 +39,10 @@ class Model(Protocol):
         """E step: log p(x) (B,), and sums over the rows of x."""
         ...
 
-    def maximize(self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray]) -> int:
-        """M step, in place; worst(n) are the n rows with the lowest log p(x). -> revived"""
+    def maximize(
+        self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray] | None
+    ) -> int:
+        """M step, in place; worst(n) are the n rows with the lowest log p(x). -> empty"""
         ...
 
     def log_prior(self) -> float:
@@ -52,8 +56,8 @@ class Step(NamedTuple):
     step: int  # from 1
     log_px: float  # nats a row, the mean over the data
     log_prior: float  # nats a row: the prior's, divided by N; 0 without a prior
-    rise: float  # nats a row, of log_px + log_prior: never below 0 but by rounding or revival
-    revived: int  # components that were empty, and began anew
+    rise: float  # nats a row, of log_px + log_prior; below 0 only by rounding, or if some were
+    empty: int  # components that no row belonged to; in the first ten such steps they begin anew
     converged: bool  # whether rise < tol: the last step
     seconds: float
     rows_per_second: float
@@ -61,7 +65,7 @@ class Step(NamedTuple):
     def __str__(self) -> str:
         line = f"step {self.step:4d}  log p(x) {self.log_px:10.3f} nats  rise {self.rise:9.2g}"
         line += f"  {self.rows_per_second:9,.0f} rows/s"
-        return line + (f"  {self.revived} revived" if self.revived else "")
+        return line + (f"  {self.empty} empty" if self.empty else "")
 
 
 def em(model: Model, x: ArrayLike, *, steps: int, tol: float = 0.0) -> Iterator[Step]:
@@ -82,20 +86,19 @@ def em(model: Model, x: ArrayLike, *, steps: int, tol: float = 0.0) -> Iterator[
 
 
 def _steps(model, data, steps, tol):
-    N = len(data.x)
+    N, revivals = len(data.x), 0
     log_px, sums = expect_all(model, data)
     before = log_px.mean() + model.log_prior() / N
     for step in range(1, steps + 1):
         start = kernels.clock()
-        worst = _worst(data, log_px)
-        revived = model.maximize(sums, worst)
+        empty = model.maximize(sums, _worst(data, log_px) if revivals < REVIVALS else None)
+        revivals += empty > 0
         log_px, sums = expect_all(model, data)
         seconds = kernels.clock() - start
         mean, log_prior = float(log_px.mean()), model.log_prior() / N
-        rise = mean + log_prior - before
-        before = mean + log_prior
-        converged = rise < tol and not revived
-        yield Step(step, mean, log_prior, rise, revived, converged, seconds, N / seconds)
+        rise, before = mean + log_prior - before, mean + log_prior
+        converged = rise < tol and (empty == 0 or revivals > REVIVALS)
+        yield Step(step, mean, log_prior, rise, empty, converged, seconds, N / seconds)
         if converged:
             return
 

@@ -75,7 +75,7 @@ class Bernoullis:
     Raises TypeError or ValueError unless 1e-6 <= smoothing < 1e6.
     """
 
-    smoothing: float = 1.0
+    smoothing: float = 0.1
 
     def __post_init__(self) -> None:
         check_number("smoothing", self.smoothing, low=1e-6, low_allowed=True, high=1e6)

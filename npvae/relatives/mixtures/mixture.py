@@ -18,7 +18,8 @@ from .gaussians import Gaussians
 from .rows import batch_size, batches, check_rows, moments, origin
 from .starts import PER_SEED, SEEDS, nearest, some_rows
 
-EMPTY = 0.01  # rows: a component that answers for fewer begins anew
+EMPTY = 0.01  # rows: a component that answers for fewer is as good as none
+NEXT_TO_NOTHING = 1e-100  # rows: so that 0 of 0 is no NaN
 
 
 class Natural(NamedTuple):
@@ -229,22 +230,21 @@ class Mixture:
     ) -> int:
         """π_k = counts_k/N, and the family's fit.                [mixtures.6]
 
-        sums as `expect` makes them, of all rows. An empty component begins anew at one of the
-        rows with the lowest log p(x). -> how many were
+        sums as `expect` makes them, of all rows -> how many components were empty; each begins
+        anew at one of the rows with the lowest log p(x), where `worst` brings them
         """
-        counts, totals = sums
+        counts, totals = np.maximum(sums[0], NEXT_TO_NOTHING), sums[1]
         empty = counts < EMPTY
-        revived = int(empty.sum())
-        if revived and worst is not None:
-            counts, totals = counts.copy(), totals.copy()
+        if worst is not None and empty.any():
+            totals = totals.copy()
             counts[empty] = 1
-            totals[empty] = self.family.features(self._moved(worst(revived)))
+            totals[empty] = self.family.features(self._moved(worst(int(empty.sum()))))
         params = self.family.fit(counts, totals)
-        if revived:
-            for new, begun in zip(params, self.family.start(counts, totals), strict=True):
-                new[empty] = begun[empty]
-        self.log_weights, self.params = np.log(counts / counts.sum()), params
-        return revived
+        if worst is not None and empty.any():
+            for fitted, begun in zip(params, self.family.start(counts, totals), strict=True):
+                fitted[empty] = begun[empty]
+        self.params, self.log_weights = params, np.log(counts / counts.sum())
+        return int(empty.sum())
 
     def sum_features(
         self, data: Rows, share: Callable[[slice, np.ndarray], np.ndarray]

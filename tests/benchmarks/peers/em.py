@@ -73,7 +73,8 @@ def main():
         answer(seconds=next(steps))
         count += 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    answer(log_px=float(log_px()), steps=count, peak=peak * (1 if sys.platform == "darwin" else 1024))
+    peak *= 1 if sys.platform == "darwin" else 1024
+    answer(log_px=float(log_px()), steps=count, peak=peak)
 
 
 if __name__ == "__main__":
