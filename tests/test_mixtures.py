@@ -1,5 +1,10 @@
 """Mixtures: densities against SciPy, each M step against a search, EM against its own promise."""
 
+import os
+import subprocess
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,7 +28,7 @@ from npvae.relatives import (
 from npvae.relatives.mixtures import starts
 from npvae.relatives.mixtures.families import BernoulliParams
 from npvae.relatives.mixtures.gaussians import GaussianParams
-from npvae.relatives.mixtures.mixture import posterior
+from npvae.relatives.mixtures.posterior import posterior, without_dust
 
 FAMILIES = {
     "Bernoulli": Bernoullis(1.0),
@@ -385,3 +390,276 @@ def test_points_of_the_curve_lie_at_the_medians_of_equal_masses():
     mixture = from_decoder(vae, 2)
     np.testing.assert_allclose(mixture.means, vae.decode([[-0.67448975], [0.67448975]]), rtol=1e-7)
     np.testing.assert_allclose(mixture.weights, 0.5)
+
+
+# What EM is spared, and what it survives
+
+
+@pytest.mark.equation("mixtures.1")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_dust_left_out_is_less_than_rounding_takes(dtype):
+    r = rng(0).dirichlet(np.full(500, 0.02), 200).astype(dtype)
+    swept = without_dust(r.copy())
+    assert np.mean(swept == 0) > 0.3
+    assert np.all((r - swept).sum(axis=1) < np.finfo(dtype).eps)
+    assert np.array_equal(swept[swept > 0], r[swept > 0])
+
+
+@every_family
+def test_float32_says_what_float64_says(family):
+    x = draw_data(family, 300, 6, 1)
+    reached = []
+    for dtype in (np.float32, np.float64):
+        mixture = Mixture.init(x, 3, family=family, rng=rng(1))
+        *_, last = em(mixture, x.astype(dtype), steps=5)
+        log_px = mixture.log_px(x.astype(dtype))
+        assert log_px.dtype == (np.float64 if isinstance(family, FullGaussians) else dtype)
+        reached.append((last.log_px, log_px))
+    assert reached[0][0] == pytest.approx(reached[1][0], abs=1e-3)
+    np.testing.assert_allclose(*[log_px for _, log_px in reached], atol=1e-3)
+
+
+def test_uint8_rows_are_zeros_and_ones_or_255s():
+    x = draw_data(Bernoullis(), 100, 6, 0)
+    expected = Mixture.init(x, 3, rng=rng(0))
+    for levels in (x.astype(np.uint8), (255 * x).astype(np.uint8), x.astype(bool), x.astype(int)):
+        mixture = Mixture.init(levels, 3, rng=rng(0))
+        np.testing.assert_allclose(mixture.params.logits, expected.params.logits, rtol=1e-4)
+        list(em(mixture, levels, steps=2))
+        np.testing.assert_allclose(mixture.log_px(levels), mixture.log_px(x), rtol=1e-5)
+
+
+@every_gaussian
+def test_columns_far_from_zero_keep_their_digits(name):
+    """float32 holds 1000 ± 1 well, and its square badly."""
+    x = draw_data(FAMILIES[name], 400, 3, 2)
+    moved = np.array([0, 1000, -30_000])
+    far = (x + moved).astype(np.float32)
+    near = far.astype(np.float64) - moved
+    mixtures = [Mixture.init(rows, 3, family=FAMILIES[name], rng=rng(1)) for rows in (far, near)]
+    for mixture, rows in zip(mixtures, (far, near), strict=True):
+        list(em(mixture, rows, steps=5))
+    np.testing.assert_allclose(mixtures[0].log_px(far), mixtures[1].log_px(near), atol=0.02)
+    np.testing.assert_allclose(mixtures[0].means, mixtures[1].means + moved, rtol=1e-4, atol=1e-3)
+    drawn = mixtures[0].sample(2000, rng=rng(3)).mean(axis=0)
+    np.testing.assert_allclose(drawn, far.mean(axis=0, dtype=float), atol=0.5)
+
+
+def test_a_component_that_no_row_belongs_to_begins_anew():
+    x = np.concatenate([rng(0).normal(-5, 1, (50, 2)), rng(1).normal(5, 1, (50, 2))])
+    family = DiagonalGaussians(0.1)
+    far_away = GaussianParams(np.array([[-5.0, -5], [1e3, 1e3]]), np.ones((2, 2)))
+    mixture = Mixture(family, np.log([0.5, 0.5]), far_away, 2)
+    records = list(em(mixture, x, steps=30))
+    assert [record.empty for record in records[:2]] == [1, 0]
+    assert "1 empty" in str(records[0])
+    np.testing.assert_allclose(np.sort(mixture.weights), 0.5, atol=1e-6)
+    np.testing.assert_allclose(np.sort(mixture.means[:, 0]), [-5, 5], atol=0.5)
+
+
+class Dying:
+    """A model of which a component dies at each step, whatever is done."""
+
+    def __init__(self):
+        self.revived = 0
+
+    def check_rows(self, name, x):
+        return Mixture.init(x, 1, rng=rng()).check_rows(name, x)
+
+    def batch_size(self):
+        return 5
+
+    def prepare(self, dtype):
+        return None
+
+    def expect(self, x, prepared):
+        return np.zeros(len(x)), (x.sum(axis=0),)
+
+    def maximize(self, sums, worst):
+        self.revived += worst is not None and len(worst(1))
+        return 1
+
+    def log_prior(self):
+        return 0.0
+
+
+def test_one_that_dies_again_and_again_is_left_and_em_converges():
+    model = Dying()
+    records = list(em(model, np.eye(12), steps=100, tol=1e-6))
+    assert model.revived == 10
+    assert [record.empty for record in records] == [1] * 11
+    assert records[-1].converged
+
+
+def test_a_component_left_empty_leaves_the_others_as_they_are():
+    for family in FAMILIES.values():
+        x = draw_data(family, 30, 3, 0)
+        counts, sums = Mixture.init(x, 2, family=family, rng=rng()).sum_features(
+            Mixture.init(x, 1, family=family, rng=rng()).check_rows("x", x),
+            lambda rows, x: np.stack([np.ones(len(x)), np.zeros(len(x))], axis=1),
+        )
+        mixture = Mixture.init(x, 2, family=family, rng=rng())
+        alone = Mixture.init(x, 1, family=family, rng=rng())
+        assert mixture.maximize((counts, sums)) == 1
+        alone.maximize((counts[:1], sums[:1]))
+        np.testing.assert_allclose(mixture.log_px(x), alone.log_px(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["Bernoulli", "spherical", "diagonal", "full"])
+def test_more_components_than_distinct_rows_are_no_catastrophe(name):
+    x = np.repeat(np.eye(3), 10, axis=0)
+    mixture = Mixture.init(x, 12, family=FAMILIES[name], rng=rng(0))
+    records = list(em(mixture, x, steps=20))
+    assert np.isfinite([record.log_px for record in records]).all()
+
+
+def test_records_are_short_and_belong_to_the_parameters():
+    x = draw_data(Bernoullis(), 200, 10, 0)
+    mixture = Mixture.init(x, 3, rng=rng(0))
+    for record in em(mixture, x, steps=100, tol=1e-3):
+        assert max(map(len, str(record).splitlines())) <= 80
+        assert record.log_px == pytest.approx(mixture.log_px(x).mean(), abs=1e-12)
+        before = mixture.copy()
+    assert record.converged
+    assert record.rise < 1e-3
+    list(em(mixture, x, steps=1))
+    assert np.any(before.params.logits != mixture.params.logits)
+    assert repr(mixture) == "Mixture(3 × Bernoullis(smoothing=0.1), D = 10)"
+
+
+def test_em_that_was_never_iterated_warns():
+    x = draw_data(Bernoullis(), 20, 4, 0)
+    mixture = Mixture.init(x, 2, rng=rng(0))
+    with pytest.warns(UserWarning, match="em\\(…\\) was never iterated"):
+        em(mixture, x, steps=5)
+
+
+def test_rows_are_walked_over_in_batches_of_any_size(monkeypatch):
+    x = draw_data(DiagonalGaussians(), 200, 4, 0)
+    reached = []
+    for size in (200, 7, 1):
+        monkeypatch.setattr(Mixture, "batch_size", lambda self, size=size: size)
+        mixture = Mixture.init(x, 3, family=DiagonalGaussians(0.1), rng=rng(0))
+        *_, last = em(mixture, x, steps=5)
+        reached.append(last.log_px)
+    np.testing.assert_allclose(reached, reached[0], rtol=1e-12)
+
+
+def test_memory_does_not_grow_with_rows_times_components():
+    family, K, peaks = DiagonalGaussians(0.1), 200, []
+    for N in (4000, 16_000):
+        x = rng(0).standard_normal((N, 20)).astype(np.float32)
+        mixture = Mixture.init(x, K, family=family, rng=rng(0))
+        tracemalloc.start()
+        list(em(mixture, x, steps=1))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    grown = peaks[1] - peaks[0]
+    assert grown < 12_000 * K * 4 / 10  # a tenth of what responsibilities alone would take
+
+
+SAME_BITS = """
+import os
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+from npvae.relatives import DiagonalGaussians, Mixture, em
+x = np.random.default_rng(0).standard_normal((3000, 70)).astype(np.float32)
+mixture = Mixture.init(x, 150, family=DiagonalGaussians(0.1), rng=np.random.default_rng(1))
+*_, last = em(mixture, x, steps=2)
+print(last.log_px.hex(), mixture.params.mean.tobytes().hex()[:4000])
+"""
+
+
+def test_any_number_of_threads_gives_the_same_bits():
+    printed = set()
+    for threads in ("1", "2"):
+        variables = {"NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [sys.executable, "-c", SAME_BITS]
+        done = subprocess.run(
+            command, env=os.environ | variables, capture_output=True, text=True, check=True
+        )
+        printed.add(done.stdout)
+    assert len(printed) == 1
+
+
+# What a user can get wrong
+
+BINARY = np.eye(6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": BINARY / 2}, ValueError, r"other than 0 and 1; .* npvae\.binarize"),
+        ({"x": (100 * BINARY).astype(np.uint8)}, ValueError, "other than 0 and 255"),
+        ({"x": np.full((6, 6), np.nan)}, ValueError, r"x\[0, 0\] is nan; expected finite"),
+        ({"x": np.zeros(6)}, ValueError, r"x has shape \(6,\)"),
+        ({"x": np.zeros((0, 6))}, ValueError, "x has no rows"),
+        ({"x": np.zeros((6, 0))}, ValueError, "expected \\(N, D\\) with D >= 1"),
+        ({"x": "abc"}, TypeError, "expected an array of real numbers"),
+        ({"components": 7}, ValueError, "components is 7 and x has 6 rows; expected K <= N"),
+        ({"components": 0}, ValueError, "components is 0"),
+        ({"components": 2.0}, TypeError, "components is 2"),
+        ({"family": Bernoullis}, TypeError, "expected one such as Bernoullis"),
+        ({"family": npvae.Bernoulli()}, TypeError, "expected one such as Bernoullis"),
+        ({"start": "k-means"}, ValueError, "'k-means\\+\\+', 'random'"),
+        ({"rng": 0}, TypeError, "rng is 0"),
+        ({"family": DiagonalGaussians(), "x": np.ones((6, 2))}, ValueError, "smaller min_sigma"),
+        (
+            {"family": DiagonalGaussians(1e-4), "x": np.eye(6, dtype=np.float32)},
+            ValueError,
+            "Expected min_sigma >= .*, x in other units, or float64",
+        ),
+    ],
+)
+def test_a_mixture_is_refused_before_it_begins(change, error, message):
+    options = {"x": BINARY, "components": 2, "family": None, "start": "random", "rng": rng()}
+    options |= change
+    with pytest.raises(error, match=message):
+        Mixture.init(options.pop("x"), options.pop("components"), **options)
+
+
+def test_what_cannot_be_fitted_or_asked_is_refused():
+    mixture = Mixture.init(BINARY, 2, rng=rng())
+    for call in (mixture.log_px, mixture.responsibilities, mixture.aic, mixture.bic):
+        with pytest.raises(ValueError, match=r"expected \(N, D\) with D = 6"):
+            call(np.zeros((3, 5)))
+    for options, error, message in [
+        ({"steps": 0}, ValueError, "steps is 0"),
+        ({"steps": 3, "tol": -1}, ValueError, "tol is -1"),
+    ]:
+        with pytest.raises(error, match=message):
+            em(mixture, BINARY, **options)
+    with pytest.raises(ValueError, match=r"x has shape \(6, 5\)"):
+        em(mixture, BINARY[:, :5], steps=1)
+    with pytest.raises(ValueError, match=r"q has shape \(6, 3\); expected \(N, K\) = \(6, 2\)"):
+        mixture.bound(BINARY, np.ones((6, 3)))
+    with pytest.raises(ValueError, match="n is 0"):
+        mixture.sample(0, rng=rng())
+    with pytest.raises(TypeError, match="rng is None"):
+        mixture.sample(1, rng=None)
+    with pytest.raises(ValueError, match="starts is 0"):
+        best_start(BINARY, 2, starts=0, rng=rng())
+    for wrong in (0, -1, np.inf, np.nan):
+        with pytest.raises(ValueError, match="smoothing is"):
+            Bernoullis(wrong)
+        with pytest.raises(ValueError, match="min_sigma is"):
+            FullGaussians(wrong)
+    mixture.params.logits[0, 0] = np.nan
+    with pytest.raises(FloatingPointError, match="row 0 is not finite"):
+        mixture.log_px(BINARY)
+
+
+def test_only_curves_become_mixtures():
+    surface = npvae.VAE.init(3, latent_dim=2, likelihood=npvae.Bernoulli(), rng=rng())
+    with pytest.raises(ValueError, match="Z = 2; expected Z = 1, a curve"):
+        from_decoder(surface, 5)
+    likelihood = npvae.HeteroscedasticGaussian()
+    other = npvae.VAE.init(3, latent_dim=1, likelihood=likelihood, rng=rng())
+    with pytest.raises(ValueError, match="HeteroscedasticGaussian likelihood; expected Bernoulli"):
+        from_decoder(other, 5)
+    with pytest.raises(ValueError, match="components is 0"):
+        from_decoder(other, 0)

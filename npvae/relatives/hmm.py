@@ -14,7 +14,7 @@ from .._checks import check_positive_int, check_rng
 from ..training import Rows
 from .chains import backward, count_transitions, forward, state_posterior, viterbi
 from .mixtures.families import Bernoullis
-from .mixtures.mixture import Natural
+from .mixtures.posterior import Natural
 from .mixtures.rows import batches, check_rows
 from .mixtures.starts import PER_SEED, nearest, some_rows, spread_seeds
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .mixtures.families import Bernoullis, Family
-from .mixtures.mixture import Mixture, check_family, place
-from .mixtures.rows import check_rows
+from .mixtures.mixture import Mixture
+from .mixtures.rows import check_family, check_rows, place
 
 
 class NaiveBayes(NamedTuple):

@@ -4,7 +4,6 @@ A model brings `expect`, what it makes of a batch of rows, and `maximize`, what 
 over all batches: a mixture and a hidden Markov model do.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +14,7 @@ from ... import kernels
 from ..._checks import check_number, check_positive_int
 from ...training import Rows
 from ...training.loop import must_be_iterated
-from .rows import batches
+from .rows import batches, require_finite
 
 REVIVALS = 10  # steps after which empty components began anew; those that die again are left so
 
@@ -118,16 +117,6 @@ def expect_all(model: Model, data: Rows) -> tuple[np.ndarray, Any]:
                 total += part
             lap()
     return log_px, totals
-
-
-def require_finite(log_px: np.ndarray, start: int) -> None:
-    """Raise FloatingPointError, naming the row, if a log p(x) is not finite."""
-    if not math.isfinite(log_px.sum()):
-        row = start + int(np.argmin(np.isfinite(log_px)))
-        raise FloatingPointError(
-            f"log p(x) of row {row} is not finite: a parameter is not, or a number has left the "
-            f"range of {log_px.dtype}"
-        )
 
 
 def _worst(data, log_px):

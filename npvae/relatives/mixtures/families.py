@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from scipy.special import expit
 
-from ..._checks import check_number
+from ..._checks import check_number, pieces
 
 
 class Family(Protocol):
@@ -133,7 +133,7 @@ class Bernoullis:
         Raises ValueError unless every entry is then 0 or 1.
         """
         unit = 255 if x.dtype == np.uint8 and x.max() > 1 else 1
-        if not ((x == 0) | (x == unit)).all():
+        if not all(((rows == 0) | (rows == unit)).all() for _, rows in pieces(x)):
             raise ValueError(
                 f"{name} has entries other than 0 and {unit}; a product of Bernoullis has log p(x) "
                 "of binary rows alone: npvae.binarize(x, rng=rng) draws them from grey ones"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,43 +12,13 @@ from numpy.typing import ArrayLike
 from ... import kernels
 from ..._checks import check_choice, check_positive_int, check_rng
 from ...training import Rows
-from .em import em, require_finite
 from .families import Bernoullis, Family
-from .gaussians import Gaussians
-from .rows import batch_size, batches, check_rows, moments, origin
+from .posterior import Natural, posterior, without_dust
+from .rows import batch_size, batches, check_family, check_rows, place, require_finite
 from .starts import PER_SEED, SEEDS, nearest, some_rows
 
 EMPTY = 0.01  # rows: a component that answers for fewer is as good as none
 NEXT_TO_NOTHING = 1e-100  # rows: so that 0 of 0 is no NaN
-
-
-class Natural(NamedTuple):
-    """log p(x, k) = features(x) · W_k + b_k."""
-
-    W: np.ndarray  # (F, K)
-    b: np.ndarray  # (K,)
-
-
-def posterior(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """log p(x) = log Σ_k p(x, k),  r_k = p(k|x) = p(x, k)/p(x).     [mixtures.1]
-
-    log_joint (B, K) -> log_px (B,) nats, r (B, K), from p(x, k) over the largest of its row
-    """
-    largest = log_joint.max(axis=1, keepdims=True)
-    r = np.exp(log_joint - largest)
-    total = r.sum(axis=1, keepdims=True)
-    r /= total
-    return (largest + np.log(total))[:, 0], r
-
-
-def without_dust(r: np.ndarray) -> np.ndarray:
-    """r, in place, with 0 for what is below ε/K: together that is less than rounding takes.
-
-    r (B, K), ε the dtype's. In many dimensions few components have a share in a row, and a product
-    with a matrix of zeros is quick.                             [mixtures.1]
-    """
-    r[r < np.finfo(r.dtype).eps / r.shape[1]] = 0
-    return r
 
 
 @dataclass
@@ -116,6 +86,7 @@ class Mixture:
         """E[x|k].        (K, D)"""
         return self.family.mean(self.params) + (0 if self.origin is None else self.origin)
 
+    @np.errstate(over="ignore", invalid="ignore")  # told by require_finite, with the row
     def natural(self, dtype: Any = np.float64) -> Natural:
         """log p(x, k) = features(x) · W_k + b_k,  b_k with log π_k.       [mixtures.1]"""
         W, b = self.family.natural(self.params)
@@ -281,42 +252,3 @@ class Mixture:
 
     def _features(self):
         return self.family.features(np.zeros((1, self.data_dim))).shape[1]
-
-
-def best_start(
-    x: ArrayLike,
-    components: int,
-    *,
-    starts: int,
-    steps: int = 5,
-    family: Family | None = None,
-    start: str = "k-means++",
-    rng: np.random.Generator,
-) -> Mixture:
-    """Of so many mixtures, each after some steps of EM, the one with the highest log p(x).
-
-    starts and steps are integers >= 1, the others as `Mixture.init` takes them   [mixtures.11]
-    Raises as `Mixture.init` and `em` do.
-    """
-    check_positive_int("starts", starts)
-    check_positive_int("steps", steps)
-    tried: list[tuple[float, int, Mixture]] = []
-    for _ in range(starts):
-        mixture = Mixture.init(x, components, family=family, start=start, rng=rng)
-        *_, last = em(mixture, x, steps=steps)
-        tried = sorted([*tried, (-last.log_px - last.log_prior, len(tried), mixture)])[:1]
-    return tried[0][-1]
-
-
-def check_family(family: Any) -> None:
-    """Raise TypeError unless family is an instance of one."""
-    if not isinstance(family, Bernoullis | Gaussians):
-        raise TypeError(f"family is {family!r}; expected one such as Bernoullis()")
-
-
-def place(data: Rows, family: Family) -> np.ndarray | None:
-    """Where the columns are moved, once it is sure that a fit to them is sound."""
-    mean, std = moments(data)
-    moved = origin(mean, std, data.dtype) if isinstance(family, Gaussians) else None
-    family.check_spread(data.x, mean if moved is None else mean - moved, std)
-    return moved

@@ -1,13 +1,16 @@
 """Data as EM walks over them: checked once, and read a batch at a time."""
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._checks import matrix, pieces, real_numbers
 from ...training import Rows
-from .families import Family
+from .families import Bernoullis, Family
+from .gaussians import Gaussians
 
 NUMBERS = 2**20  # in a batch's features, or in its responsibilities: they should stay in the cache
 LARGEST = 4000  # rows of a batch
@@ -55,3 +58,27 @@ def origin(mean: np.ndarray, std: np.ndarray, dtype: np.dtype) -> np.ndarray | N
     """Where columns far from 0 are moved to 0, for there x² − mean² would lose its digits."""
     far = np.abs(mean) > FAR * std
     return np.where(far, mean, 0).astype(dtype) if far.any() else None
+
+
+def require_finite(log_px: np.ndarray, start: int) -> None:
+    """Raise FloatingPointError, naming the row, if a log p(x) is not finite."""
+    if not math.isfinite(log_px.sum()):
+        row = start + int(np.argmin(np.isfinite(log_px)))
+        raise FloatingPointError(
+            f"log p(x) of row {row} is not finite: a parameter is not, or a number has left the "
+            f"range of {log_px.dtype}"
+        )
+
+
+def check_family(family: Any) -> None:
+    """Raise TypeError unless family is an instance of one."""
+    if not isinstance(family, Bernoullis | Gaussians) or type(family) is Gaussians:
+        raise TypeError(f"family is {family!r}; expected one such as Bernoullis()")
+
+
+def place(data: Rows, family: Family) -> np.ndarray | None:
+    """Where the columns are moved, once it is sure that a fit to them is sound."""
+    mean, std = moments(data)
+    moved = origin(mean, std, data.dtype) if isinstance(family, Gaussians) else None
+    family.check_spread(data.x, mean if moved is None else mean - moved, std)
+    return moved
