@@ -54,7 +54,7 @@ class HMM:
         family: Bernoullis | None = None,
         rng: np.random.Generator,
     ) -> HMM:
-        """A model to begin with: states at steps that k-means++ chose, any transition as likely.
+        """A model to begin with: states at seeds, any transition as likely.  [hmm.1]
 
         x (N, D) or (N, T, W), all of one length T = length; states K; family Bernoullis() if none
         is given, whose smoothing also counts for starts and transitions

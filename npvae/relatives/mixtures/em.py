@@ -31,21 +31,24 @@ class Model(Protocol):
         ...
 
     def prepare(self, dtype: np.dtype) -> Any:
-        """What every batch of a pass needs."""
+        """What every batch of a pass needs.                       [mixtures.6]"""
         ...
 
     def expect(self, x: np.ndarray, prepared: Any) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """E step: log p(x) (B,), and sums over the rows of x."""
+        """E step: log p(x) (B,), and sums over the rows of x.     [mixtures.6]"""
         ...
 
     def maximize(
         self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray] | None
     ) -> int:
-        """M step, in place; worst(n) are the n rows with the lowest log p(x). -> empty"""
+        """M step, in place; -> how many components were empty.     [mixtures.6]
+
+        worst(n) are the n rows with the lowest log p(x)
+        """
         ...
 
     def log_prior(self) -> float:
-        """What the M step raises beside the rows' log p(x), in nats."""
+        """What the M step raises beside the rows' log p(x), in nats.  [mixtures.6]"""
         ...
 
 
@@ -120,12 +123,10 @@ def expect_all(model: Model, data: Rows) -> tuple[np.ndarray, Any]:
 
 
 def _worst(data, log_px):
-    def worst(n):
+    """A function of n: the n rows with the lowest log p(x), as floats."""
+
+    def _take(n):
         rows = np.sort(np.argsort(log_px, kind="stable")[:n])
-        return np.concatenate([batch for row in rows for _, batch in _one(data, row)])
+        return next(batches(data._replace(x=data.x[rows]), n))[1]
 
-    return worst
-
-
-def _one(data, row):
-    return batches(data._replace(x=data.x[row : row + 1]), 1)
+    return _take

@@ -17,38 +17,38 @@ class Family(Protocol):
     """What a mixture asks of its K components; D data, F features."""
 
     def features(self, x: np.ndarray) -> np.ndarray:
-        """What log p(x|k) is linear in.        x (B, D) -> (B, F)"""
+        """What log p(x|k) is linear in.        x (B, D) -> (B, F)    [mixtures.2]"""
         ...
 
     def natural(self, params: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The W (F, K) and b (K,) of log p(x|k) = features(x) · W_k + b_k."""
+        """The W (F, K) and b (K,) of log p(x|k) = features(x) · W_k + b_k.  [mixtures.2]"""
         ...
 
     def fit(self, counts: np.ndarray, sums: np.ndarray) -> Any:
-        """The M step: the most likely parameters of features with these sums.
+        """The M step: the most likely parameters of features with these sums.  [mixtures.7]
 
         counts (K,) > 0 rows, sums (K, F) of their features -> params
         """
         ...
 
     def start(self, counts: np.ndarray, sums: np.ndarray) -> Any:
-        """`fit`, but each component as wide as all are on average: one row is enough."""
+        """`fit`, but each component as wide as all are on average.  [mixtures.9]"""
         ...
 
     def log_prior(self, params: Any) -> float:
-        """What `fit` adds to the rows' log-likelihood, in nats, up to a constant."""
+        """What `fit` raises beside the rows' log p, in nats.        [mixtures.7]"""
         ...
 
     def mean(self, params: Any) -> np.ndarray:
-        """E[x|k].        -> (K, D)"""
+        """E[x|k].        -> (K, D)                               [mixtures.7]"""
         ...
 
     def draw(self, params: Any, k: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-        """A row of each component in k (n,).        -> (n, D)"""
+        """A row of each component in k (n,).        -> (n, D)     [mixtures.10]"""
         ...
 
     def parameters(self, D: int) -> int:
-        """How many numbers a component fits."""
+        """How many numbers a component fits.                      [mixtures.12]"""
         ...
 
     def check_support(self, name: str, x: np.ndarray) -> int:
@@ -124,7 +124,7 @@ class Bernoullis:
         return (uniform < self.mean(params)[k]).astype(np.float64)
 
     def parameters(self, D: int) -> int:
-        """D probabilities."""
+        """D probabilities.                                        [mixtures.12]"""
         return D
 
     def check_support(self, name: str, x: np.ndarray) -> int:

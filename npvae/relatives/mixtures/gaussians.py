@@ -107,7 +107,7 @@ class SphericalGaussians(Gaussians):
         return params.mean[k] + np.sqrt(params.variance[k, None]) * noise
 
     def parameters(self, D: int) -> int:
-        """D means and a variance."""
+        """D means and a variance.                                 [mixtures.12]"""
         return D + 1
 
 
@@ -141,7 +141,7 @@ class DiagonalGaussians(Gaussians):
         return params.mean[k] + np.sqrt(params.variance[k]) * noise
 
     def parameters(self, D: int) -> int:
-        """D means and D variances."""
+        """D means and D variances.                                [mixtures.12]"""
         return 2 * D
 
 
@@ -197,5 +197,5 @@ class FullGaussians(Gaussians):
         return params.mean[k] + np.einsum("nij,nj->ni", A[k], noise)
 
     def parameters(self, D: int) -> int:
-        """D means and D(D + 1)/2 variances and covariances."""
+        """D means and D(D + 1)/2 variances and covariances.       [mixtures.12]"""
         return D + D * (D + 1) // 2

@@ -45,7 +45,7 @@ class Mixture:
         start: str = "k-means++",
         rng: np.random.Generator,
     ) -> Mixture:
-        """A mixture to begin with: seeds among the rows, and each row with its nearest seed.
+        """A mixture to begin with: seeds, each with the rows nearest to it.  [mixtures.11]
 
         x (N, D), components K, family Bernoullis() if none is given
         start           "k-means++" spreads the seeds, "random" takes any rows
@@ -78,12 +78,12 @@ class Mixture:
 
     @property
     def weights(self) -> np.ndarray:
-        """π (K,), with the sum 1."""
+        """π (K,), with the sum 1.                                 [mixtures.1]"""
         return np.exp(self.log_weights)
 
     @property
     def means(self) -> np.ndarray:
-        """E[x|k].        (K, D)"""
+        """E[x|k].        (K, D)                                   [mixtures.7]"""
         return self.family.mean(self.params) + (0 if self.origin is None else self.origin)
 
     @np.errstate(over="ignore", invalid="ignore")  # told by require_finite, with the row
@@ -152,7 +152,7 @@ class Mixture:
 
     @property
     def parameters(self) -> int:
-        """P: what the components fit, and K − 1 weights."""
+        """P: what the components fit, and K − 1 weights.          [mixtures.12]"""
         return self.components * self.family.parameters(self.data_dim) + self.components - 1
 
     def aic(self, x: ArrayLike) -> float:
