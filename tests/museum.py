@@ -346,6 +346,45 @@ MUSEUM = (
         ),
         "tests/test_pca.py::test_the_mean_is_that_of_the_rows_it_was_fitted_to",
     ),
+    # Mixtures
+    Mistake(
+        "the log of a sum that underflows",
+        (
+            (
+                "npvae/relatives/mixtures/posterior.py",
+                "largest = log_joint.max(axis=1, keepdims=True)",
+                "largest = np.zeros((len(log_joint), 1), log_joint.dtype)",
+            ),
+        ),
+        "tests/test_mixtures.py::test_the_posterior_neither_overflows_nor_underflows",
+    ),
+    Mistake(
+        "weights left out of the posterior",
+        (
+            (
+                "npvae/relatives/mixtures/mixture.py",
+                "(b + self.log_weights).astype(dtype)",
+                "b.astype(dtype)",
+            ),
+        ),
+        "tests/test_mixtures.py::test_probabilities_of_every_image_sum_to_one",
+    ),
+    Mistake(
+        "a number added to every variance",
+        (
+            (
+                "npvae/relatives/mixtures/gaussians.py",
+                "np.maximum(squares - np.square(mean), self.min_sigma**2)",
+                "squares - np.square(mean) + self.min_sigma**2",
+            ),
+        ),
+        "tests/test_mixtures.py::test_one_gaussian_has_the_moments_of_the_data_and_a_floor",
+    ),
+    Mistake(
+        "α scaled, β not",
+        (("npvae/relatives/chains.py", "emission[t] /= c", "pass"),),
+        "tests/test_hmm.py::test_all_answers_are_those_of_every_path",
+    ),
 )
 
 

@@ -1,5 +1,11 @@
 """The models that stand beside the VAE, each with its gradients or its EM by hand.
 
+pca, logistic_pca            the nearest plane, of numbers and of logits          chapter 17
+autoencoder, and beside it   its training, noise in its input, its decoder's speed
+mixtures, naive_bayes, hmm   the bound made tight: one loop of EM                 chapter 18
+classifier                   maximum likelihood with labels                       chapter 2
+gan                          a decoder without an encoder                         chapter 19
+
 Not loaded by `import npvae`.
 """
 
@@ -10,29 +16,60 @@ from .autoencoder_training import (
     reconstruction,
     train_autoencoder,
 )
+from .classifier import Predictor, PredictorEpoch, train_predictor
 from .corruption import Corruption, GaussianNoise, Masking, SaltAndPepper
+from .gan import GAN, GANEpoch, train_gan
+from .hmm import HMM
 from .jacobian import code_noise_price, decoder_jacobian, decoder_speed
 from .logistic_pca import LogisticPCA, LogisticPCAStep, fit_logistic_pca
+from .mixtures import (
+    Bernoullis,
+    DiagonalGaussians,
+    FullGaussians,
+    Mixture,
+    SphericalGaussians,
+    best_start,
+    em,
+    from_decoder,
+)
+from .naive_bayes import NaiveBayes, naive_bayes
 from .pca import PCA, PenalizedOptimum, penalized_optimum, principal_cosines
 
 __all__ = [
+    "GAN",
+    "HMM",
     "PCA",
     "Autoencoder",
     "AutoencoderEpoch",
+    "Bernoullis",
     "Corruption",
+    "DiagonalGaussians",
+    "FullGaussians",
+    "GANEpoch",
     "GaussianNoise",
     "LogisticPCA",
     "LogisticPCAStep",
     "Masking",
+    "Mixture",
+    "NaiveBayes",
     "PenalizedOptimum",
+    "Predictor",
+    "PredictorEpoch",
     "Reconstruction",
     "SaltAndPepper",
+    "SphericalGaussians",
+    "best_start",
     "code_noise_price",
     "decoder_jacobian",
     "decoder_speed",
+    "em",
     "fit_logistic_pca",
+    "from_decoder",
+    "naive_bayes",
     "penalized_optimum",
     "principal_cosines",
     "reconstruction",
     "train_autoencoder",
+    "train_gan",
+    "train_predictor",
 ]
