@@ -3,6 +3,7 @@
 game     the smallest game, whose steps are matrices
 losses   what each network lowers
 network  the passes of both, forward and back
+steps    the gradient of each network's loss
 optimum  the best discriminator, and the divergence that it makes of the game
 ring     data whose modes can be counted
 model    `GAN`

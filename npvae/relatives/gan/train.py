@@ -10,23 +10,11 @@ from ... import kernels
 from ..._checks import check_choice, check_positive_int
 from ...activations import sigmoid
 from ...optimizers import Optimizer
-from ...params import Stacks
 from ...training.loop import Rows, check_settings, must_be_iterated, progress_bar, visit
 from ...training.step import require_finite, update
-from .losses import (
-    GENERATOR_LOSSES,
-    GeneratorLoss,
-    discriminator_loss,
-    discriminator_loss_backward,
-)
+from .losses import GENERATOR_LOSSES, GeneratorLoss, discriminator_loss
 from .model import GAN
-from .network import (
-    discriminate,
-    discriminate_backward_input,
-    discriminate_backward_params,
-    generate,
-    generate_backward,
-)
+from .steps import discriminator_gradient, generator_gradient
 
 
 class GANEpoch(NamedTuple):
@@ -110,39 +98,6 @@ class _Game(NamedTuple):
     order_rng: np.random.Generator
     discriminator_rng: np.random.Generator
     generator_rng: np.random.Generator
-
-
-def discriminator_gradient(
-    gan: GAN, x: np.ndarray, noise: np.ndarray, out: Stacks | None = None
-) -> tuple[np.ndarray, np.ndarray, Stacks]:
-    """The gradient in φ of −(1/B) Σ_b [log D(x_b) + log(1 − D(G(z_b)))].    [gan.27]
-
-    x (B, D), noise (B, Z) -> real_logits, fake_logits (B,), the discriminator's gradients
-    G(z) is a number here: the road back into the generator is not taken.
-    """
-    B = len(x)
-    both = np.concatenate([x, generate(gan, noise).x])
-    verdict = discriminate(gan, both)
-    real_logits, fake_logits = verdict.logits[:B], verdict.logits[B:]
-    dloss = np.full(B, 1 / B, gan.dtype)
-    dlogits = np.concatenate(discriminator_loss_backward(dloss, real_logits, fake_logits))
-    grads = discriminate_backward_params(dlogits, gan, both, verdict, out)
-    return real_logits, fake_logits, grads
-
-
-def generator_gradient(
-    gan: GAN, noise: np.ndarray, loss: GeneratorLoss, out: Stacks | None = None
-) -> tuple[np.ndarray, Stacks]:
-    """The gradient in θ of (1/B) Σ_b loss(a(G(z_b))), through the discriminator.    [gan.28]
-
-    noise (B, Z) -> fake_logits (B,), the generator's gradients
-    """
-    sample = generate(gan, noise)
-    verdict = discriminate(gan, sample.x)
-    dloss = np.full(len(noise), 1 / len(noise), gan.dtype)
-    dlogits = loss.backward(dloss, verdict.logits)
-    dx = discriminate_backward_input(dlogits, gan, verdict)
-    return verdict.logits, generate_backward(dx, gan, noise, sample, out)
 
 
 def _epochs(game, epochs, progress):
