@@ -20,7 +20,7 @@ left.set(xlabel="logit a of a sample", ylabel="nats", title="loss of the generat
 middle.plot(a, losses.minimax_loss_backward(one, a), color=ORANGE)
 middle.plot(a, losses.non_saturating_loss_backward(one, a), color=BLUE)
 middle.set(xlabel="logit a of a sample", title="its slope in a")
-middle.text(-7.8, -0.22, "D sees through it:\nno slope", color=ORANGE, fontsize=8)
+middle.text(-7.8, -0.22, "where D is sure,\nno slope", color=ORANGE, fontsize=8)
 left.legend(fontsize=8, frameon=False)
 
 x = np.linspace(-5, 6, 1001)
