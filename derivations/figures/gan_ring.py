@@ -50,9 +50,8 @@ def main():
             if seed == 0:
                 draw(row, samples, losses, beta1, colour)
         print(f"beta1 = {beta1}: modes {found}, share within 3 std", np.round(inside, 2))
-        print(
-            "   losses of D and G, last ten epochs, median seed", np.median(late, axis=0).round(2)
-        )
+        for name, values in zip("DG", np.transpose(late), strict=True):
+            print(f"   loss of {name} by seed, mean of the last ten epochs", values.round(2))
     figure.savefig(Path(__file__).with_suffix(".png"), dpi=100)
     for loss, rate in (("minimax", 0.01), ("non-saturating", 0.001)):
         found = [
