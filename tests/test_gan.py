@@ -615,7 +615,22 @@ def test_float32_stays_float32():
     gan, x, _ = play(epochs=1)
     assert gan.sample(3, rng=np.random.default_rng(0)).dtype == np.float32
     assert gan.logits(x).dtype == np.float32
-    assert gan.astype(np.float64).logits(x).dtype == np.float64
+    wide = gan.astype(np.float64)
+    assert wide.discriminator.rows[0].dtype == wide.generator.rows[0].dtype == np.float64
+    assert wide.logits(x).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("output", "inside", "outside"),
+    [("sigmoid", (0, 1), 1.01), ("tanh", (-1, 1), -1.01), ("identity", (-50, 50), None)],
+)
+def test_each_output_has_its_range(output, inside, outside):
+    gan = make_gan(output=output)
+    for x in inside:
+        assert np.isfinite(gan.logits(np.full((2, D), x))).all()
+    if outside is not None:
+        with pytest.raises(ValueError, match="spans"):
+            gan.logits(np.full((2, D), outside))
 
 
 ADAM = npvae.Adam()
