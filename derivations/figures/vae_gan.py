@@ -1,11 +1,10 @@
-"""Draws vae_gan.png, and prints a VAE beside a GAN, each line of the usual comparison a number.
+"""Prints a VAE beside a GAN, a number for each line of the usual comparison; draws vae_gan.png.
 
-    python derivations/figures/vae_gan.py                       on drawn digits
+    python derivations/figures/vae_gan.py                       on drawn digits, no picture
     python derivations/figures/vae_gan.py --data-dir DIR        on MNIST's four files in DIR
 
-Both models have 784-256-20-256-784 for a generator and what stands before it, are trained for
-as many epochs, and are judged by one classifier that saw the training labels. The picture that
-is committed is MNIST's; drawn digits make vae_gan_drawn.png.
+The VAE is 784-256-20-256-784, the GAN 20-256-784 and 784-128-1. They are trained for as many
+epochs, and are judged by one classifier that saw the training labels.
 """
 
 import argparse
@@ -303,8 +302,8 @@ def main():
         "VAE's draws": vae.sample(SAMPLES, rng=rng, draw=True),
         "binarised test images": npvae.binarize(data.test[:SAMPLES], rng=rng),
     }
-    name = "vae_gan_drawn.png" if options.data_dir is None else "vae_gan.png"
-    draw(Path(__file__).with_name(name), images, vae_curve, gan_curve)
+    if options.data_dir is not None:
+        draw(Path(__file__).with_suffix(".png"), images, vae_curve, gan_curve)
     tell_optimisation(vae_curve, vae_quality, gan_curve, gan_quality)
     tell_samples(data, judge, images)
     tell_parzen(data, images)
