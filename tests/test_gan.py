@@ -523,6 +523,34 @@ def test_records_are_means_over_the_rows_and_fit_a_line():
         assert len(str(record)) <= 80
 
 
+def test_records_are_computed_from_the_rows_as_visited():
+    """Steps too short to matter, so that the networks are the same throughout."""
+    rng = np.random.default_rng(0)
+    gan = make_gan(output="identity")
+    x, _ = make_batch(gan)
+    streams = copy.deepcopy(rng).spawn(3)
+    for_d, for_g = (
+        [
+            slow_generator(gan, gan.generator.arrays(), rng.standard_normal((n, Z)))
+            for n in (2, 2, 1)
+        ]
+        for rng in streams[1:]
+    )
+    optimizers = {f"{name}_optimizer": npvae.SGD(1e-14) for name in ("generator", "discriminator")}
+    (record,) = train_gan(gan, x, epochs=1, batch_size=2, rng=rng, **optimizers)
+    real, fake = (
+        slow_discriminator(gan, gan.discriminator.arrays(), rows)
+        for rows in (x, np.concatenate(for_d))
+    )
+    assert record.real == pytest.approx(real.mean())
+    assert record.fake == pytest.approx(fake.mean())
+    assert record.discriminator_loss == pytest.approx(-np.mean(np.log(real) + np.log(1 - fake)))
+    by_step = [
+        -np.log(slow_discriminator(gan, gan.discriminator.arrays(), rows)).mean() for rows in for_g
+    ]
+    assert record.generator_loss == pytest.approx(np.mean(by_step))
+
+
 def test_both_networks_step_once_a_batch_the_discriminator_first():
     rng = np.random.default_rng(0)
     gan = make_gan(output="identity")
