@@ -490,24 +490,25 @@ def play(seed=0, epochs=3, **options):
 
 
 def test_a_gan_finds_the_ring():
-    """The setting of derivations/figures/gan_ring.py, at a larger step and for fewer epochs."""
-    rng = np.random.default_rng(0)
-    centres = ring_centres()
-    x = ring(5000, centres=centres, std=0.1, rng=rng)
-    gan = GAN.init(2, hidden=(64, 64), latent_dim=8, output="identity", rng=rng)
-    for _ in train_gan(
-        gan,
-        x,
-        epochs=25,
-        batch_size=250,
-        generator_optimizer=npvae.Adam(1e-2, beta1=0.5),
-        discriminator_optimizer=npvae.Adam(1e-2, beta1=0.5),
-        rng=rng,
-    ):
-        pass
-    sample = gan.sample(4000, rng=rng)
-    assert modes_found(sample, centres=centres, std=0.1) >= 7
-    assert mode_shares(sample, centres=centres, std=0.1).sum() > 0.5
+    """The setting of derivations/figures/gan_ring.py, for 40 epochs of its 60.
+
+    Of 14 seeds, 11 find eight modes, two seven and one six: no machine's rounding decides here.
+    """
+    centres, found = ring_centres(), []
+    for seed in range(2):
+        rng = np.random.default_rng(seed)
+        x = ring(5000, centres=centres, std=0.1, rng=rng)
+        gan = GAN.init(2, hidden=(64, 64), latent_dim=8, output="identity", rng=rng)
+        optimizers = {
+            f"{name}_optimizer": npvae.Adam(0.01, beta1=0.5)
+            for name in ("generator", "discriminator")
+        }
+        list(train_gan(gan, x, epochs=40, batch_size=250, rng=rng, **optimizers))
+        sample = gan.sample(4000, rng=rng)
+        found.append(modes_found(sample, centres=centres, std=0.1))
+        assert mode_shares(sample, centres=centres, std=0.1).sum() > 0.6
+    assert min(found) >= 6
+    assert max(found) >= 7
 
 
 # Training
