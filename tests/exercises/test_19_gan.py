@@ -114,3 +114,11 @@ def test_where_a_sigmoid_has_no_log_the_loss_has_its_value_and_slope():
     assert np.float32(1) - losses.sigmoid(np.array([17], np.float32)) == 0
     dreal, _ = losses.discriminator_loss_backward(one, np.array([17], np.float32), sure)
     assert dreal == pytest.approx(-math.exp(-17), rel=1e-5)
+
+
+def test_a_turn_of_simultaneous_steps_widens_the_orbit_by_e_to_the_pi_times_the_step():
+    for learning_rate in (0.1, 0.01):
+        per_step = abs(np.linalg.eigvals(game.simultaneous_matrix(learning_rate))).max()
+        assert per_step ** (2 * math.pi / learning_rate) == pytest.approx(
+            math.exp(math.pi * learning_rate), rel=learning_rate**2
+        )
