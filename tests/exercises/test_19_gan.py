@@ -1,12 +1,15 @@
 """The answers to the exercises of derivations/19-gan.md, and figures that its text states."""
 
+import importlib.util
 import math
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 from scipy.stats import norm
 
+from equations import ROOT
 from npvae.relatives.gan import game, losses, optimum
 
 
@@ -122,3 +125,45 @@ def test_a_turn_of_simultaneous_steps_widens_the_orbit_by_e_to_the_pi_times_the_
         assert per_step ** (2 * math.pi / learning_rate) == pytest.approx(
             math.exp(math.pi * learning_rate), rel=learning_rate**2
         )
+
+
+@pytest.fixture(scope="module")
+def script():
+    """derivations/figures/vae_gan.py, whose measures the comparison of the chapter rests on."""
+    file = ROOT / "derivations" / "figures" / "vae_gan.py"
+    spec = importlib.util.spec_from_file_location("vae_gan", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_scripts_share_of_grey_and_of_fine_structure(script):
+    x = np.repeat([0.05, 0.5, 0.95], [780, 1, 3])[None]
+    assert script.grey(x) == pytest.approx(1 / 4)
+    column = np.arange(28)
+    for cycles, share in ((3, 0), (10, 1)):  # in 28 pixels, of which a quarter are 7
+        wave = np.tile(0.5 + 0.4 * np.cos(2 * np.pi * cycles * column / 28), (28, 1))
+        assert script.fine(wave.reshape(1, -1)) == pytest.approx(share, abs=1e-12)
+
+
+def test_the_scripts_distances_and_parzen_windows(script):
+    rng = np.random.default_rng(0)
+    x, centres = rng.random((20, 784)), rng.random((7, 784))
+    distances = np.linalg.norm(x[:, None] - centres, axis=2)
+    np.testing.assert_allclose(script.nearest(x, centres), distances.min(axis=1), rtol=1e-9)
+    log_p = [logsumexp(norm.logpdf(row, centres, 0.3).sum(axis=1)) - math.log(7) for row in x]
+    assert script.parzen(centres, x, 0.3) == pytest.approx(np.mean(log_p), rel=1e-9)
+
+
+def test_the_scripts_k_means_finds_what_is_apart(script):
+    rng = np.random.default_rng(0)
+    truth = 10 * np.eye(3, 5)
+    x = np.repeat(truth, 50, axis=0) + 0.1 * rng.standard_normal((150, 5))
+    # From two starts in one cluster it may end elsewhere: any of ten seeds must do.
+    gaps = [
+        np.abs(np.sort(script.k_means(x, 3, np.random.default_rng(seed)), axis=0)[-1] - 10)[
+            :3
+        ].max()
+        for seed in range(10)
+    ]
+    assert min(gaps) < 0.1
