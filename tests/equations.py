@@ -30,6 +30,13 @@ COVERED = (
     "relatives/corruption",
     "relatives/jacobian",
     "relatives/autoencoder",
+    "relatives/classifier/passes",
+    "relatives/gan/game",
+    "relatives/gan/losses",
+    "relatives/gan/network",
+    "relatives/gan/optimum",
+    "relatives/gan/ring",
+    "relatives/gan/steps",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",

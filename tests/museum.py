@@ -385,6 +385,40 @@ MUSEUM = (
         (("npvae/relatives/chains.py", "emission[t] /= c", "pass"),),
         "tests/test_hmm.py::test_all_answers_are_those_of_every_path",
     ),
+    # Two networks
+    Mistake(
+        "a generator that learns through a detached sample",
+        (("npvae/relatives/gan/network.py", "return dh", "return 0 * dh"),),
+        "tests/test_gan.py::test_the_generators_gradient_goes_through_the_discriminator",
+        ("nikhilsinghmus/image2reverb",),
+    ),
+    Mistake(
+        "the generator's step left in the discriminator's gradient",
+        (
+            (
+                "npvae/relatives/gan/steps.py",
+                "dlogits = np.concatenate(discriminator_loss_backward(dloss, real_logits, "
+                "fake_logits))",
+                "dreal, dfake = discriminator_loss_backward(dloss, real_logits, fake_logits)\n"
+                "    left, _ = discriminator_loss_backward(dloss, fake_logits, real_logits)\n"
+                "    dlogits = np.concatenate([dreal, dfake + left])",
+            ),
+        ),
+        "tests/test_gan.py::test_the_discriminators_gradient_is_that_of_its_loss_alone",
+        ("Lightning-AI/pytorch-lightning",),
+    ),
+    Mistake(
+        "both networks seeded alike",
+        (
+            (
+                "npvae/relatives/gan/model.py",
+                "generator_rng, discriminator_rng = rng.spawn(2)",
+                "generator_rng, discriminator_rng = np.random.default_rng(0), "
+                "np.random.default_rng(0)",
+            ),
+        ),
+        "tests/test_gan.py::test_no_two_weight_arrays_of_the_two_networks_start_alike",
+    ),
 )
 
 

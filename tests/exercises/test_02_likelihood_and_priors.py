@@ -8,7 +8,8 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
-from npvae import SGD, Bernoulli, Gaussian
+from npvae import SGD, Bernoulli, Categorical, Gaussian
+from npvae.relatives import Predictor, train_predictor
 
 
 def test_1_the_posterior_of_no_ink_is_a_frequency():
@@ -85,3 +86,25 @@ def test_the_gradient_of_the_evidence_is_a_mean_over_the_posterior():
 
     difference = (log_px(w + 1e-5) - log_px(w - 1e-5)) / 2e-5
     assert weighted(dw) / weighted(lambda z: 1) == pytest.approx(difference, rel=1e-8)
+
+
+def fitted(x, t, likelihood, epochs=300):
+    options = {"dtype": np.float64, "rng": np.random.default_rng(0)}
+    predictor = Predictor.init(x.shape[1], likelihood=likelihood, **options)
+    optimizer = SGD(1.0, momentum=0.9)
+    settings = {"epochs": epochs, "optimizer": optimizer, "batch_size": len(x)}
+    *_, last = train_predictor(predictor, x, t, **settings, rng=options["rng"])
+    return predictor, last
+
+
+def test_6_logistic_regression_between_two_gaussians_and_a_classifier_that_learns_nothing():
+    quantiles = stats.norm.ppf((np.arange(2000) + 0.5) / 2000)[:, None]
+    x, t = np.concatenate([quantiles, 1 + quantiles]), np.repeat([[0.0], [1.0]], 2000, axis=0)
+    predictor, _ = fitted(x, t, Bernoulli())
+    (layer,) = predictor.layers
+    assert layer.W.item() == pytest.approx(1, abs=0.005)
+    assert layer.b.item() == pytest.approx(-0.5, abs=0.005)
+    rows, labels = np.tile([[-1.0], [1.0]], (10, 1)), np.repeat(np.arange(10), 2)
+    _, last = fitted(rows, labels, Categorical(10))
+    assert last.log_prob == pytest.approx(-math.log(10), abs=1e-6)
+    assert math.log(10) == pytest.approx(2.303, abs=5e-4)
