@@ -340,8 +340,8 @@ MUSEUM = (
         (
             (
                 "npvae/relatives/pca.py",
-                "return (x - self.mean) @ self.axes.T",
-                "return (x - x.mean(axis=0)) @ self.axes.T",
+                "return (rows - self.mean) @ self.axes.T",
+                "return (rows - rows.mean(axis=0)) @ self.axes.T",
             ),
         ),
         "tests/test_pca.py::test_the_mean_is_that_of_the_rows_it_was_fitted_to",
