@@ -147,6 +147,26 @@ def test_draws_have_the_frequencies_that_log_px_says():
     assert chisquare(observed, 20_000 * np.exp(model.log_px(every))).pvalue > 0.001
 
 
+@pytest.mark.equation("hmm.6")
+def test_paths_have_the_probabilities_of_the_chain():
+    """With states that can be read off what they emit."""
+    model = random_hmm(3, 2, 3, 4)
+    model.params.logits[...] = 60 * np.eye(3) - 30
+    states = model.sample(50_000, rng=rng(2)).reshape(-1, 2, 3).argmax(axis=2)
+    observed = np.bincount(states @ [3, 1], minlength=9)
+    expected = 50_000 * (model.start[:, None] * model.transition).ravel()
+    assert chisquare(observed, expected).pvalue > 0.001
+
+
+@pytest.mark.equation("hmm.4")
+def test_the_prior_counts_starts_transitions_and_pixels():
+    model = random_hmm(2, 3, 2)
+    p = expit(model.params.logits)
+    numbers = [model.start, model.transition, p, 1 - p]
+    expected = 0.1 * sum(np.log(a).sum() for a in numbers)
+    assert model.log_prior() == pytest.approx(expected, rel=1e-12)
+
+
 def test_em_finds_a_chain_again():
     truth = random_hmm(3, 10, 8, 2, concentration=0.5)
     x, held_out = truth.sample(1000, rng=rng(1)), truth.sample(1000, rng=rng(2))

@@ -473,10 +473,12 @@ class Dying:
         return None
 
     def expect(self, x, prepared):
-        return np.zeros(len(x)), (x.sum(axis=0),)
+        return -x @ np.arange(12.0), (x.sum(axis=0),)
 
     def maximize(self, sums, worst):
-        self.revived += worst is not None and len(worst(1))
+        if worst is not None:
+            assert np.array_equal(worst(2), np.eye(12)[10:])
+            self.revived += 1
         return 1
 
     def log_prior(self):
