@@ -61,7 +61,6 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "check_labels",
     "check_sequences",
     "require_finite",
-    "batches",
     "batch_size",
     "moments",
     "origin",

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .._checks import check_number, check_rng, matrix, real_numbers
+from .._choices import check_choices, check_dtype, check_weight_init, check_widths
 from ..activations import ACTIVATIONS
 from ..dense import dense_backward_input, init_layers, stack, stack_backward
 from ..likelihoods import Likelihood
 from ..params import Stacks
 from ..training import Rows
-from ..vae import _check_choices, _check_dtype, _check_weight_init, _check_widths
 
 ROWS_AT_ONCE = 1000
 
@@ -55,15 +55,15 @@ class Autoencoder:
 
         hidden=() makes encoder and decoder linear, and latent_dim the number of units between.
         """
-        encoder_hidden = _check_widths("hidden", hidden)
+        encoder_hidden = check_widths("hidden", hidden)
         decoder_hidden = (
             encoder_hidden[::-1]
             if decoder_hidden is None
-            else _check_widths("decoder_hidden", decoder_hidden)
+            else check_widths("decoder_hidden", decoder_hidden)
         )
-        _check_choices(data_dim, latent_dim, likelihood, activation)
-        dtype = _check_dtype(dtype)
-        _check_weight_init(weight_init, dtype)
+        check_choices(data_dim, latent_dim, likelihood, activation)
+        dtype = check_dtype(dtype)
+        check_weight_init(weight_init, dtype)
         check_rng(rng)
         (rng,) = rng.spawn(1)
 

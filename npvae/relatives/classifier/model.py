@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..._checks import check_choice, check_positive_int, check_rng, matrix
+from ..._choices import check_dtype, check_weight_init, check_widths
 from ...activations import ACTIVATIONS
 from ...dense import init_layers, stack
 from ...likelihoods import Bernoulli, Categorical, Likelihood
 from ...likelihoods._protocol import check_is_likelihood
 from ...params import Stacks
-from ...vae import _check_dtype, _check_weight_init, _check_widths
 from .labels import check_labels
 from .passes import log_softmax, read
 
@@ -58,14 +58,14 @@ class Predictor:
         check_positive_int("data_dim", data_dim)
         check_positive_int("target_dim", target_dim)
         check_is_likelihood(likelihood)
-        dtype = _check_dtype(dtype)
+        dtype = check_dtype(dtype)
         if likelihood.init_learned(dtype):
             raise ValueError(f"likelihood is {likelihood!r}; expected one that learns nothing")
         if isinstance(likelihood, Categorical) and target_dim != 1:
             raise ValueError(f"target_dim is {target_dim}; a Categorical expects one label a row")
-        hidden = _check_widths("hidden", hidden)
+        hidden = check_widths("hidden", hidden)
         check_choice("activation", activation, ACTIVATIONS)
-        _check_weight_init(weight_init, dtype)
+        check_weight_init(weight_init, dtype)
         check_rng(rng)
         (rng,) = rng.spawn(1)
         widths = (data_dim, *hidden, likelihood.output_width(target_dim))

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ..._checks import check_choice, check_positive_int, check_rng, matrix
+from ..._choices import check_dtype, check_weight_init, check_widths
 from ...activations import ACTIVATIONS
 from ...dense import init_layers
 from ...likelihoods import Bernoulli
 from ...params import Stacks
-from ...vae import _check_dtype, _check_weight_init, _check_widths
 from .network import discriminate, generate
 
 OUTPUTS = {"identity": None, "sigmoid": (0, 1), "tanh": (-1, 1)}  # what a generator can emit
@@ -64,17 +64,17 @@ class GAN:
         """
         check_positive_int("data_dim", data_dim)
         check_positive_int("latent_dim", latent_dim)
-        generator_hidden = _check_widths("hidden", hidden)
+        generator_hidden = check_widths("hidden", hidden)
         discriminator_hidden = (
             generator_hidden[::-1]
             if discriminator_hidden is None
-            else _check_widths("discriminator_hidden", discriminator_hidden)
+            else check_widths("discriminator_hidden", discriminator_hidden)
         )
         check_choice("output", output, OUTPUTS)
         check_choice("activation", activation, ACTIVATIONS)
         check_choice("discriminator_activation", discriminator_activation, ACTIVATIONS)
-        dtype = _check_dtype(dtype)
-        _check_weight_init(weight_init, dtype)
+        dtype = check_dtype(dtype)
+        check_weight_init(weight_init, dtype)
         check_rng(rng)
         generator_rng, discriminator_rng = rng.spawn(2)
         widths = (latent_dim, *generator_hidden, data_dim)
@@ -159,7 +159,7 @@ class GAN:
 
     def astype(self, dtype: DTypeLike) -> GAN:
         """A copy of the model with parameters of dtype."""
-        dtype = _check_dtype(dtype)
+        dtype = check_dtype(dtype)
         both = self.generator.astype(dtype), self.discriminator.astype(dtype)
         return dataclasses.replace(self, generator=both[0], discriminator=both[1])
 
