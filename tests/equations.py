@@ -68,6 +68,7 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "some_rows",
     "components",
     "states",
+    "parameters",
     "copy",
 }
 

@@ -216,3 +216,7 @@ def test_what_makes_no_sequences_is_refused():
         model.log_px(binary(5, 12))
     with pytest.raises(ValueError, match="nothing below 1e-30, which stands for never"):
         HMM(4, np.array([1.0, 0.0]), np.eye(2), model.family, model.params, 2)
+
+
+def test_parameters_are_counted():
+    assert random_hmm(K=3, T=2, W=4).parameters == 2 + 3 * 2 + 3 * 4

@@ -99,6 +99,12 @@ class HMM:
         """K."""
         return len(self.start)
 
+    @property
+    def parameters(self) -> int:
+        """K − 1 starts, K (K − 1) transitions, and K products of W Bernoullis."""
+        K = self.states
+        return (K - 1) * (K + 1) + K * self.family.parameters(self.width)
+
     def log_px(self, x: ArrayLike) -> np.ndarray:
         """log p(x) = log Σ_k α_T(k): exact, over all K^T paths, in nats.   [hmm.1]
 
