@@ -41,10 +41,9 @@ def parse_args():
 
 
 def fitted(model, x, steps):
-    for step in tqdm(em(model, x, steps=steps), total=steps, disable=None, leave=False):
-        pass
-    if step.empty:
-        print(f"of the following {step.empty} components are empty")
+    *_, last = tqdm(em(model, x, steps=steps), total=steps, disable=None, leave=False)
+    if last.empty:
+        print(f"of the following {last.empty} components are empty")
     return model
 
 
