@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 import npvae
-from npvae.relatives import HMM, Mixture, NaiveBayes, em, naive_bayes
+from npvae.relatives import HMM, Bernoullis, Mixture, NaiveBayes, em, naive_bayes
 
 KNOWN = {  # of the same draw, by other programs
     "one product of Bernoullis": -205.8,
@@ -34,14 +34,16 @@ def parse_args():
     add = parser.add_argument
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--steps", type=int, default=60, help="of EM")
+    add("--smoothing", type=float, default=0.1, help="α of mixtures and chains")
     add("--seed", type=int, default=1, help="of where EM begins")
     add("--quick", action="store_true", help="without K = 512 and the hidden Markov models")
     return parser.parse_args()
 
 
 def fitted(model, x, steps):
-    for _ in tqdm(em(model, x, steps=steps), total=steps, disable=None, leave=False):
-        pass
+    *_, last = tqdm(em(model, x, steps=steps), total=steps, disable=None, leave=False)
+    if last.empty:
+        print(f"of the following {last.empty} components are empty")
     return model
 
 
@@ -51,12 +53,15 @@ def models(args, x, labels):
     def rng():
         return np.random.default_rng(args.seed)
 
-    yield "one product of Bernoullis", fitted(Mixture.init(x, 1, rng=rng()), x, 1)
+    family = Bernoullis(args.smoothing)
+    one = Mixture.init(x, 1, family=family, rng=rng())
+    yield "one product of Bernoullis", fitted(one, x, 1)
     yield "naive Bayes, ten classes", naive_bayes(x, labels)
     for K in (10, 50) if args.quick else (10, 50, 512):
-        yield f"mixture, K = {K}", fitted(Mixture.init(x, K, rng=rng()), x, args.steps)
+        mixture = Mixture.init(x, K, family=family, rng=rng())
+        yield f"mixture, K = {K}", fitted(mixture, x, args.steps)
     for K in () if args.quick else (10, 50):
-        model = HMM.init(x, K, length=28, rng=rng())
+        model = HMM.init(x, K, length=28, family=family, rng=rng())
         yield f"hidden Markov model, K = {K}", fitted(model, x, args.steps // 2)
 
 

@@ -58,7 +58,7 @@ class Step(NamedTuple):
     step: int  # from 1
     log_px: float  # nats a row, the mean over the data
     log_prior: float  # nats a row: the prior's, divided by N; 0 without a prior
-    rise: float  # nats a row, of log_px + log_prior; below 0 only by rounding, or if some were
+    rise: float  # nats a row, of log_px + log_prior; below 0 by rounding, or as one begins anew
     empty: int  # components that no row belonged to; in the first ten such steps they begin anew
     converged: bool  # whether rise < tol: the last step
     seconds: float
