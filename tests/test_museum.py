@@ -84,7 +84,7 @@ def test_the_chapter_shows_it(mistake):
     shown = section.splitlines()
     for path, right, wrong in mistake.edits:
         assert f"# {path}" in shown
-        for mark, lines in (("-", right), ("+", wrong)):
+        for mark, lines in (("+", right), ("-", wrong)):
             assert all(f"{mark} {line.strip()}" in shown for line in lines.strip().splitlines())
     file, test = mistake.killed_by.split("::")
     assert f"[`{test}`](../{file})" in section
