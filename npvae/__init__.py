@@ -3,7 +3,8 @@
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
 reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
 kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
-gradient_check, likelihood_check, pareto, importance, exact.
+gradient_check, likelihood_check, pareto, importance, exact. Beside them stand `npvae.plots`, and
+`npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs.
 
 Letters:  B batch, N data set, D data, H hidden, Z latent, L samples of z a row
           (K in an importance-weighted bound)
