@@ -69,7 +69,7 @@ def train_autoencoder(
     code_sigma      σ of the noise that is added to the code
     binarize        True draws binary x anew each time a row is visited, before it is corrupted
     x_val (M, D)    reconstructed after each epoch, without noise
-    Raises TypeError or ValueError at once if one of them is none of that; NonFiniteError
+    Raises TypeError or ValueError at once if an argument is not as described; NonFiniteError
     during training.
     """
     if not isinstance(binarize, bool):

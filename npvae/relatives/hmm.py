@@ -59,7 +59,7 @@ class HMM:
         x (N, D) or (N, T, W), all of one length T = length; states K; family Bernoullis() if none
         is given, whose smoothing also counts for starts and transitions
         Raises TypeError or ValueError if x is no such array of zeros and ones, or one of the
-        others is none of that, or K above the number of steps in x.
+        others is not as described, or K above the number of steps in x.
         """
         family = Bernoullis() if family is None else family
         if not isinstance(family, Bernoullis):

@@ -53,7 +53,7 @@ class Predictor:
         activation      one of npvae.ACTIVATIONS
         weight_init     "glorot", "he", or the std of N(0, std²)
         dtype           np.float32 to train, np.float64 to check gradients
-        Raises TypeError or ValueError if one of them is none of that.
+        Raises TypeError or ValueError if an argument is not as described.
         """
         check_positive_int("data_dim", data_dim)
         check_positive_int("target_dim", target_dim)

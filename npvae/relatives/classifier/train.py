@@ -54,7 +54,7 @@ def train_predictor(
     optimizer       its weight_decay is λ: 0 for maximum likelihood, and else the maximum a
                     posteriori where each weight is N(0, 1/(λN)) beforehand
     x_val, t_val    likewise, judged after each epoch; they never change what is learned
-    Raises TypeError or ValueError at once if one of them is none of that, NonFiniteError
+    Raises TypeError or ValueError at once if an argument is not as described, NonFiniteError
     during training.
     """
     rows, unit = predictor.check_rows("x", x)

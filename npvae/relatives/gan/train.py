@@ -60,7 +60,7 @@ def train_gan(
     generator_loss          "non-saturating", or "minimax"
     discriminator_steps     batches for the discriminator before the generator's step
     rng                     order, and noise for each network's steps, from streams of their own
-    Raises TypeError or ValueError at once if one of them is none of that, NonFiniteError
+    Raises TypeError or ValueError at once if an argument is not as described, NonFiniteError
     during training.
     """
     rows, unit = gan.check_rows("x", x)

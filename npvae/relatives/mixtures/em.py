@@ -77,7 +77,7 @@ def em(model: Model, x: ArrayLike, *, steps: int, tol: float = 0.0) -> Iterator[
     x (N, D)        binary rows may be uint8; they are read a batch at a time
     tol             nats a row; a smaller rise is the last
     The parameters change in place; after each record they and its numbers belong together.
-    Raises TypeError or ValueError at once if one of them is none of that; FloatingPointError,
+    Raises TypeError or ValueError at once if an argument is not as described; FloatingPointError,
     naming the row, if its log p(x) is not finite.
     Dempster, Laird & Rubin 1977; Neal & Hinton 1998.
     """

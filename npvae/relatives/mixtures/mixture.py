@@ -50,7 +50,7 @@ class Mixture:
         x (N, D), components K, family Bernoullis() if none is given
         start           "k-means++" spreads the seeds, "random" takes any rows
         Raises TypeError or ValueError if x is no finite (N, D) array in the family's support, or
-        one of the others is none of that, or K above N.
+        another argument is not as described, or K above N.
         """
         family = Bernoullis() if family is None else family
         check_family(family)
