@@ -434,3 +434,12 @@ def test_a_bad_model_is_refused(change, message):
     options = {"likelihood": npvae.Bernoulli(), "rng": np.random.default_rng(0)} | change
     with pytest.raises(ValueError, match=message):
         relatives.Autoencoder.init(4, **options)
+
+
+def test_a_reconstruction_beyond_the_range_is_told():
+    rng = np.random.default_rng(0)
+    likelihood = npvae.Gaussian(1.0)
+    model = relatives.Autoencoder.init(4, hidden=(), latent_dim=2, likelihood=likelihood, rng=rng)
+    model.params.stacks["decoder"][-1].b[:] = 1e25
+    with pytest.raises(FloatingPointError, match="has left the range of float32"):
+        relatives.reconstruction(model, rng.random((3, 4)))

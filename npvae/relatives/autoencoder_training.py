@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -135,7 +136,8 @@ def reconstruction(model: Autoencoder, x: ArrayLike) -> Reconstruction:
     """(1/N) Σ_n log p(x_n|z_n), (1/N) Σ_n Σ_d (x_nd − mean_nd)², at z = encoder(x). [autoencoder.4]
 
     x (N, D) -> Reconstruction, added up in float64
-    Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+    Raises TypeError or ValueError if x is no finite (N, D) array in the support,
+    FloatingPointError if one of the two is not finite.
     """
     return _reconstruction(model, model.rows("x", x))
 
@@ -143,9 +145,15 @@ def reconstruction(model: Autoencoder, x: ArrayLike) -> Reconstruction:
 def _reconstruction(model, rows):
     log_px_z = squares = 0.0
     for x in model.batches(rows):
-        trace = autoencode(model, x, x)
-        log_px_z += float(trace.log_px_z.sum(dtype=np.float64))
-        squares += float(_squared_error(model, x, trace).sum(dtype=np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            trace = autoencode(model, x, x)
+            log_px_z += float(trace.log_px_z.sum(dtype=np.float64))
+            squares += float(_squared_error(model, x, trace).sum(dtype=np.float64))
+    if not math.isfinite(log_px_z + squares):
+        raise FloatingPointError(
+            "log p(x|z) or the squared error of a row is not finite: a parameter is not, or a "
+            f"number has left the range of {model.dtype}"
+        )
     return Reconstruction(log_px_z / len(rows.x), squares / len(rows.x))
 
 

@@ -91,7 +91,7 @@ class Predictor:
         """log p(t|x) = log likelihood(t | stack(x)), in nats.   [classifier.1]
 
         x (N, D), labels t (N,) for a Categorical, else t (N, T) -> (N,)
-        Raises TypeError or ValueError if x or t is none of that.
+        Raises TypeError or ValueError if x or t is not as described.
         """
         rows, unit = self.check_rows("x", x)
         targets = self.check_targets("t", t, len(rows))
