@@ -52,7 +52,7 @@ Then at prior_samples.png: new digits, most legible, some like two at once."""
 TICK = 0.5  # seconds between two looks at the clock
 
 
-def parse_args():
+def new_parser():
     parser = argparse.ArgumentParser(
         usage="%(prog)s [option …]",
         description=DESCRIPTION,
@@ -100,6 +100,11 @@ def parse_args():
     add("--weight-decay", "a Gaussian prior on the weights", 0.0, type=float)
     add("--seed", "of everything random", 0, type=int)
     add("--out", "for pictures, model and metrics", Path("out"), type=Path)
+    return parser
+
+
+def parse_args():
+    parser = new_parser()
     args = parser.parse_args()
     if args.data == "glyphs" and args.data_dir:
         parser.error("--data-dir is for MNIST; --data glyphs reads no files")

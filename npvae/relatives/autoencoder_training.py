@@ -15,7 +15,7 @@ from ..likelihoods import Bernoulli
 from ..optimizers import Optimizer
 from ..training import Rows, visit
 from ..training.loop import check_settings, must_be_iterated, progress_bar
-from ..training.step import ANYWHERE, require_finite, update
+from ..training.step import ANYWHERE, change, require_finite
 from .autoencoder import Autoencoder, autoencode, autoencode_backward
 from .corruption import Corruption, check_corruption
 
@@ -123,12 +123,7 @@ def descend(model, optimizer, x, seen, code_noise, grads=None, share=1.0, whole=
         require_finite({"log p(x|z)": trace.log_px_z})
         dlog_px_z = np.full((1, len(x)), -1 / len(x), model.dtype)
         grads = autoencode_backward(dlog_px_z, model, x, seen, trace, out=grads)
-        learned = model.params.likelihood
-        followed = model.likelihood.follow(x, trace.decoder_output, share, **learned)
-        with whole:
-            update(optimizer, model.params, grads)
-            for name, value in followed.items():
-                learned[name][...] = value
+        change(model, optimizer, grads, x, trace.decoder_output, share, whole)
     return trace
 
 

@@ -27,13 +27,18 @@ def descend(vae, optimizer, x, noise, objective, grads=None, share=1.0, whole=AN
         require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
         dbound = np.full(len(x), -1 / len(x), vae.dtype)
         grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
-        learned = vae.params.likelihood
-        followed = vae.likelihood.follow(x, trace.decoder_output, share, **learned)
-        with whole:
-            update(optimizer, vae.params, grads)
-            for name, value in followed.items():
-                learned[name][...] = value
+        change(vae, optimizer, grads, x, trace.decoder_output, share, whole)
     return trace
+
+
+def change(model, optimizer, grads, x, decoder_output, share, whole):
+    """The optimizer's step for what has a gradient, `follow` for what the likelihood keeps."""
+    learned = model.params.likelihood
+    followed = model.likelihood.follow(x, decoder_output, share, **learned)
+    with whole:
+        update(optimizer, model.params, grads)
+        for name, value in followed.items():
+            learned[name][...] = value
 
 
 def update(optimizer, params, grads):
