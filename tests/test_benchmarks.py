@@ -146,3 +146,17 @@ def test_thirty_numbers_are_printed_for_each_model(data_dir):
     assert errors["pca"] < 1e-6  # 24 kinds of bars have 23 axes
     assert np.isfinite(list(errors.values())).all()
     assert errors["linear"] > errors["pca"]
+
+
+def test_the_deep_autoencoder_is_timed_without_its_peer(data_dir, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('not here')")
+    path = tmp_path / "deep.json"
+    options = ["--data-dir", data_dir, "--images", 100, "--rounds", 2, "--threads", 1]
+    done = run("deep.py", *options, "--json", path, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "PyTorch is missing: ModuleNotFoundError: not here" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    found = json.loads(path.read_text())["measured"]["npvae"]
+    first, second = found["cross_entropy"]
+    assert 0 < second < first < 784
+    assert found["ratio"] == 1

@@ -20,6 +20,11 @@ from npvae.likelihoods import (
     LearnedGaussian,
 )
 from npvae.objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
+from npvae.relatives import GAN, Autoencoder, Predictor
+from npvae.relatives.autoencoder import autoencode, autoencode_backward
+from npvae.relatives.classifier.passes import read, read_backward
+from npvae.relatives.gan.losses import GENERATOR_LOSSES
+from npvae.relatives.gan.steps import discriminator_gradient, generator_gradient
 
 TOLERANCE = 1e-10  # rounding, measured over 3,240 models, is below 2e-12
 ROUNDS = 2  # models drawn for each objective, likelihood and activation
@@ -50,9 +55,9 @@ PAIRS = itertools.product(LIKELIHOODS, OBJECTIVES)
 SOME = [(*pair, act) for pair, act in zip(PAIRS, itertools.cycle(npvae.ACTIVATIONS), strict=False)]
 
 
-def peer(library):
+def peer(library, module="peer"):
     pytest.importorskip(library)
-    return importlib.import_module(f"parity.{library}_peer")
+    return importlib.import_module(f"parity.{library}_{module}")
 
 
 def draw_sizes(rng):
@@ -133,3 +138,71 @@ def test_a_hundred_millionth_too_much_is_noticed(library):
         for name in mine:
             with pytest.raises(AssertionError, match=f"{name}: .* off"):
                 assert_equal(mine | {name: mine[name] * (1 + 1e-8)}, other)
+
+
+# The models beside the VAE.
+
+
+def random_parameters(*stacks, rng):
+    for part in stacks:
+        for array in part.arrays().values():
+            array[...] = rng.normal(0, 0.7, array.shape)
+
+
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_pytorch_computes_the_same_autoencoder(likelihood, activation):
+    rng = np.random.default_rng(0)
+    model = Autoencoder.init(
+        4,
+        hidden=(5, 3),
+        latent_dim=2,
+        likelihood=LIKELIHOODS[likelihood],
+        activation=activation,
+        dtype=np.float64,
+        rng=rng,
+    )
+    random_parameters(model.params, rng=rng)
+    x, seen = rng.integers(5, size=(6, 4)) / 4, rng.standard_normal((6, 4))
+    code_noise, dlog_px_z = rng.standard_normal((6, 2)), rng.standard_normal((1, 6))
+    trace = autoencode(model, x, seen, code_noise)
+    ours = autoencode_backward(dlog_px_z, model, x, seen, trace).arrays()
+    family = peer("torch", "family")
+    assert_equal(ours, family.autoencoder(model, x, seen, code_noise, dlog_px_z[0]))
+
+
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+def test_pytorch_computes_the_same_classifier(activation):
+    rng = np.random.default_rng(1)
+    choices = {"activation": activation, "dtype": np.float64, "rng": rng}
+    predictor = Predictor.init(4, likelihood=npvae.Categorical(5), hidden=(6, 3), **choices)
+    random_parameters(predictor.params, rng=rng)
+    x, labels = rng.standard_normal((7, 4)), rng.integers(5, size=7)
+    t = labels[:, None] / 4  # as Categorical reads them
+    reading = read(predictor, x, t)
+    ours = read_backward(np.full(7, -1 / 7), predictor, x, t, reading).arrays()
+    assert_equal(ours, peer("torch", "family").classifier(predictor, x, labels))
+
+
+@pytest.mark.parametrize("loss", GENERATOR_LOSSES)
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "tanh"])
+def test_pytorch_computes_the_same_gan(output, activation, loss):
+    rng = np.random.default_rng(2)
+    gan = GAN.init(
+        4,
+        hidden=(5, 3),
+        latent_dim=2,
+        output=output,
+        activation=activation,
+        discriminator_activation=activation,
+        dtype=np.float64,
+        rng=rng,
+    )
+    random_parameters(gan.generator, gan.discriminator, rng=rng)
+    x, noise = rng.random((6, 4)), rng.standard_normal((6, 2))
+    judged = discriminator_gradient(gan, x, noise)[-1].arrays()
+    made = generator_gradient(gan, noise, GENERATOR_LOSSES[loss])[-1].arrays()
+    theirs = peer("torch", "family").gan(gan, x, noise, loss)
+    for ours, other in zip((judged, made), theirs, strict=True):
+        assert_equal(ours, other)

@@ -180,10 +180,13 @@ class HMM:
         W, b = self.family.natural(self.params)
         return Natural(np.ascontiguousarray(W, dtype), b.astype(dtype))
 
-    def expect(self, x: np.ndarray, natural: Natural) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    def expect(
+        self, x: np.ndarray, natural: Natural
+    ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
         """Expected starts, transitions, visits and the pixels seen at visits.    [hmm.4]
 
-        x (B, D) -> log_px (B,), (starts (K,), transitions (K, K), counts (K,), sums (K, W))
+        x (B, D) -> log_px (B,), 0 (B,), for the order of rows gains nothing here,
+        (starts (K,), transitions (K, K), counts (K,), sums (K, W))
         """
         log_emission = self.log_emission(x, natural)
         alpha, emission, log_px = forward(self.start, self.transition, log_emission)
@@ -191,8 +194,9 @@ class HMM:
         gamma = state_posterior(alpha, beta)
         transitions = count_transitions(self.transition, alpha, emission, beta)
         visits = np.ascontiguousarray(gamma.swapaxes(0, 1), x.dtype).reshape(-1, self.states)
-        sums = kernels.matmul(visits.T, x.reshape(-1, self.width))
-        return log_px, (gamma[0].sum(axis=0), transitions, gamma.sum(axis=(0, 1)), sums)
+        pixels = kernels.matmul(visits.T, x.reshape(-1, self.width))
+        sums = gamma[0].sum(axis=0), transitions, gamma.sum(axis=(0, 1)), pixels
+        return log_px, np.zeros(len(x), np.intp), sums
 
     def maximize(
         self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray] | None = None

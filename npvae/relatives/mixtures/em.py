@@ -14,7 +14,7 @@ from ... import kernels
 from ..._checks import check_number, check_positive_int
 from ...training import Rows
 from ...training.loop import must_be_iterated
-from .rows import batches, require_finite
+from .rows import require_finite
 
 REVIVALS = 10  # steps after which empty components began anew; those that die again are left so
 
@@ -34,8 +34,13 @@ class Model(Protocol):
         """What every batch of a pass needs.                       [mixtures.6]"""
         ...
 
-    def expect(self, x: np.ndarray, prepared: Any) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """E step: log p(x) (B,), and sums over the rows of x.     [mixtures.6]"""
+    def expect(
+        self, x: np.ndarray, prepared: Any
+    ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+        """E step: log p(x) (B,), whose row each is, and sums over the rows.  [mixtures.6]
+
+        The second (B,) is a number for each row, the same for rows that look alike.
+        """
         ...
 
     def maximize(
@@ -89,13 +94,13 @@ def em(model: Model, x: ArrayLike, *, steps: int, tol: float = 0.0) -> Iterator[
 
 def _steps(model, data, steps, tol):
     N, revivals = len(data.x), 0
-    log_px, sums = expect_all(model, data)
+    log_px, sums, order = expect_all(model, data, np.arange(N))
     before = log_px.mean() + model.log_prior() / N
     for step in range(1, steps + 1):
         start = kernels.clock()
         empty = model.maximize(sums, _worst(data, log_px) if revivals < REVIVALS else None)
         revivals += empty > 0
-        log_px, sums = expect_all(model, data)
+        log_px, sums, order = expect_all(model, data, order)
         seconds = kernels.clock() - start
         mean, log_prior = float(log_px.mean()), model.log_prior() / N
         rise, before = mean + log_prior - before, mean + log_prior
@@ -105,28 +110,29 @@ def _steps(model, data, steps, tol):
             return
 
 
-def expect_all(model: Model, data: Rows) -> tuple[np.ndarray, Any]:
-    """The E step of every row: log p(x) (N,) and the sums, both in float64.    [mixtures.6]"""
-    log_px, totals, size = np.empty(len(data.x)), None, model.batch_size()
+def expect_all(model: Model, data: Rows, order: np.ndarray) -> tuple[np.ndarray, Any, np.ndarray]:
+    """The E step of every row: log p(x) (N,) and the sums, both in float64.    [mixtures.6]
+
+    -> also the order (N,) in which the next pass should read the rows: those of one component
+    together, for rows that look alike are zero in the same columns, and a product leaves out what
+    is zero in all rows of a tile.                               [kernels.4]
+    """
+    N, size = len(data.x), model.batch_size()
+    log_px, groups, totals = np.empty(N), np.empty(N, np.intp), None
     prepared = model.prepare(data.dtype)
     with kernels.pace("em", type(model), size) as lap:
-        for start, batch in batches(data, size):
-            values, sums = model.expect(batch, prepared)
-            require_finite(values, start)
-            log_px[start : start + len(batch)] = values
+        for start in range(0, N, size):
+            rows = order[start : start + size]
+            log_px[rows], groups[rows], sums = model.expect(data.take(rows, rng=None), prepared)
+            require_finite(log_px[rows], rows)
             if totals is None:
                 totals = tuple(np.zeros(a.shape) for a in sums)
             for total, part in zip(totals, sums, strict=True):
                 total += part
             lap()
-    return log_px, totals
+    return log_px, totals, np.argsort(groups, kind="stable")
 
 
 def _worst(data, log_px):
     """A function of n: the n rows with the lowest log p(x), as floats."""
-
-    def _take(n):
-        rows = np.sort(np.argsort(log_px, kind="stable")[:n])
-        return next(batches(data._replace(x=data.x[rows]), n))[1]
-
-    return _take
+    return lambda n: data.take(np.sort(np.argsort(log_px, kind="stable")[:n]), rng=None)

@@ -186,15 +186,19 @@ class Mixture:
         """Rows at a time, so that features and responsibilities stay in the cache."""
         return batch_size(self._features(), self.components)
 
-    def expect(self, x: np.ndarray, natural: Natural) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    def expect(
+        self, x: np.ndarray, natural: Natural
+    ) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
         """counts_k = Σ_b r_bk,  sums_k = Σ_b r_bk features(x_b).         [mixtures.6]
 
-        x (B, D), natural of the parameters as they are -> log_px (B,), (counts (K,), sums (K, F))
+        x (B, D), natural of the parameters as they are
+        -> log_px (B,), likeliest component (B,), (counts (K,), sums (K, F))
         """
         log_joint, features = self.log_joint(x, natural)
         log_px, r = posterior(log_joint)
         r = without_dust(r)
-        return log_px, (r.sum(axis=0, dtype=np.float64), kernels.matmul(r.T, features))
+        sums = r.sum(axis=0, dtype=np.float64), kernels.matmul(r.T, features)
+        return log_px, r.argmax(axis=1), sums
 
     def maximize(
         self, sums: tuple[np.ndarray, ...], worst: Callable[[int], np.ndarray] | None = None
@@ -243,7 +247,7 @@ class Mixture:
         with kernels.pace("mixture", self._features(), self.components) as lap:
             for start, batch in batches(data, self.batch_size()):
                 log_px, r = posterior(self.log_joint(batch, natural)[0])
-                require_finite(log_px, start)
+                require_finite(log_px, range(start, start + len(batch)))
                 yield log_px, r
                 lap()
 

@@ -1,7 +1,7 @@
 """Data as EM walks over them: checked once, and read a batch at a time."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,10 @@ def origin(mean: np.ndarray, std: np.ndarray, dtype: np.dtype) -> np.ndarray | N
     return np.where(far, mean, 0).astype(dtype) if far.any() else None
 
 
-def require_finite(log_px: np.ndarray, start: int) -> None:
+def require_finite(log_px: np.ndarray, rows: Sequence[int] | np.ndarray) -> None:
     """Raise FloatingPointError, naming the row, if a log p(x) is not finite."""
     if not math.isfinite(log_px.sum()):
-        row = start + int(np.argmin(np.isfinite(log_px)))
+        row = rows[int(np.argmin(np.isfinite(log_px)))]
         raise FloatingPointError(
             f"log p(x) of row {row} is not finite: a parameter is not, or a number has left the "
             f"range of {log_px.dtype}"
