@@ -1,8 +1,9 @@
 """The picture at the top of the README: a two-dimensional latent space of MNIST.
 
-python derivations/figures/manifold.py
+python derivations/figures/manifold.py [--data-dir FOLDER]
 """
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ EPOCHS = 30
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data-dir", type=Path, help="folder with MNIST's four IDX files")
+    x = npvae.datasets.load_mnist(parser.parse_args().data_dir).train
     rng = np.random.default_rng(0)
-    x = npvae.datasets.load_mnist().train
     vae = npvae.VAE.init(
         784,
         hidden=(500,),
