@@ -61,4 +61,4 @@ for axes, (name, images) in zip(bottom.subplots(len(rows), 1), rows.items(), str
     axes.imshow(strip, cmap="gray", vmin=0, vmax=1, aspect="equal")
     axes.set(xticks=[], yticks=[])
     axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=96)

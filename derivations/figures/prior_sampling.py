@@ -33,12 +33,12 @@ def estimates(q):
     return np.array(rows)
 
 
-figure = Figure(figsize=(7, 3.4), layout="constrained")
+figure = Figure(figsize=(6.2, 3.4), layout="constrained")
 axes = figure.subplots()
 shown = np.unique(np.geomspace(1, K, 60).astype(int))
 proposals = {
-    "from the prior": (multivariate_normal(np.zeros(Z)), "#D55E00"),
-    "from near the posterior": (multivariate_normal(mean, WIDER**2 * covariance), "#0072B2"),
+    "from the prior": (multivariate_normal(np.zeros(Z)), "#0072B2"),
+    "from near the posterior": (multivariate_normal(mean, WIDER**2 * covariance), "#D55E00"),
 }
 for label, (q, color) in proposals.items():
     rows = estimates(q)[:, shown - 1]
