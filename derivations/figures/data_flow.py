@@ -13,15 +13,14 @@ logits = z * np.array([2, -1])
 log_px_z = np.sum(x * logits - np.log1p(np.exp(logits)))
 kl = (mu**2 + np.exp(logvar) - 1 - logvar) / 2
 
-BOXES = {  # name: centre, half the width, colour
-    "encoder": (2.3, 6, 0.95, PLAIN),
-    "reparameterize": (6.5, 6, 1.45, PLAIN),
-    "decoder": (10.4, 6, 0.95, RECONSTRUCTION),
-    "likelihood": (10.4, 2.9, 1.05, RECONSTRUCTION),
-    "KL": (4.4, 2.9, 0.6, KL),
-    "−": (7.2, 0.6, 0.35, PLAIN),
+BOXES = {  # name: centre, colour
+    "encoder": (2.3, 6, PLAIN),
+    "reparameterize": (6.5, 6, PLAIN),
+    "decoder": (10.4, 6, RECONSTRUCTION),
+    "likelihood": (10.4, 2.9, RECONSTRUCTION),
+    "KL": (4.4, 2.9, KL),
+    "−": (7.2, 0.6, PLAIN),
 }
-HALF = 0.42  # of a box's height
 
 
 def text(axes, x, y, words, color="black", **options):
@@ -41,7 +40,7 @@ figure = Figure(figsize=(6.6, 4.6), layout="constrained")
 axes = figure.subplots()
 axes.set(xlim=(-0.5, 12), ylim=(-0.9, 8.3))
 axes.axis("off")
-for name, (column, row, half, colour) in BOXES.items():
+for name, (column, row, colour) in BOXES.items():
     frame = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 1.5}
     text(axes, column, row, name, colour, ha="center", bbox=frame)
 

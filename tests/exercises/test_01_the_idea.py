@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.integrate import quad
 
 import npvae
 
@@ -27,6 +29,17 @@ def test_the_numbers_of_the_page_are_the_librarys():
     assert trace.log_px_z.item() == pytest.approx(-0.3895, abs=5e-5)
     assert trace.kl.item() == pytest.approx(0.3089, abs=5e-5)
     assert trace.bound.item() == pytest.approx(-0.6984, abs=5e-5)
+
+
+def test_averaged_over_the_noise_the_toys_bound_is_below_its_log_px():
+    def bound(noise):
+        return stats.norm.pdf(noise) * toy(noise).bound.item()
+
+    def joint(z):  # p(z) p(x|z)
+        return stats.norm.pdf(z) / (1 + math.exp(-2 * z)) / (1 + math.exp(-z))
+
+    assert quad(bound, -9, 9)[0] == pytest.approx(-1.2726, abs=5e-5)
+    assert math.log(quad(joint, -9, 9)[0]) == pytest.approx(-1.1562, abs=5e-5)
 
 
 def test_1_other_noise():
