@@ -2,10 +2,10 @@
 
     python examples/one_page.py
 
-It learns discs of any place and size, 16 × 16 pixels, from 20,000 of them, in about half a minute,
-and prints new ones. Read from top to bottom it is the book in small: each section names its chapter
-in derivations/, where every formula is derived. Shapes: B rows in a batch, D pixels, H hidden
-units, Z latents. dv is the gradient of the loss in v, and has v's shape.
+It learns to draw discs of any place and size on 16 × 16 pixels from 20,000 of them, in about half a
+minute, and prints new ones. Read from top to bottom it is the book in small: each section names its
+chapter in derivations/, where every formula is derived. Shapes: B rows in a batch, D pixels, H
+hidden units, Z latents. dv is the gradient of the loss with respect to v, and has v's shape.
 """
 
 import numpy as np
@@ -47,10 +47,10 @@ def sigmoid(a):
 def forward(params, x, noise):
     """The bound on log p(x) of each row, in nats, and all that was computed on the way."""
     W1, b1, W2, b2, W3, b3, W4, b4 = params
-    # Chapter 3: the encoder answers with a Gaussian q(z|x), its mean mu and log σ² logvar.
+    # Chapter 3: the encoder returns a Gaussian q(z|x): its mean mu, and logvar, its log σ².
     h = np.tanh(x @ W1 + b1)
     mu, logvar = np.split(h @ W2 + b2, 2, axis=1)
-    # Chapter 6: z = mu + σ ε is a draw from it, and has a gradient in mu and logvar.
+    # Chapter 6: z = mu + σ ε is a draw from it, with a derivative with respect to mu and logvar.
     z = mu + np.exp(logvar / 2) * noise
     g = np.tanh(z @ W3 + b3)
     logits = g @ W4 + b4

@@ -6,11 +6,20 @@ kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, evaluation, di
 gradient_check, likelihood_check, pareto, importance, exact. Beside them stand `npvae.plots`, and
 `npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs.
 
-Letters:  B batch, N data set, D data, H hidden, Z latent, L samples of z a row
+x (B, D) ── encoder ──▶ mu, logvar (B, Z) ── reparameterize ──▶ z (L, B, Z)
+                             │                     ▲                 │
+                             │              noise (L, B, Z)       decoder
+                             ▼                                       ▼
+                          kl (B,)        x (B, D) ─▶ likelihood ◀─ output (L, B, ·)
+                             │                           │
+                             ▼                           ▼
+                        bound (B,) ◀──────────── log_px_z (L, B)
+
+Letters:  B batch, N rows, D data, H hidden, Z latent, L draws of z per row
           (K in an importance-weighted bound)
 Names:    x data, z latent, noise ε ~ N(0, I), mu μ, logvar log σ²
-          log_px_z log p(x|z), kl KL(q(z|x) ‖ p(z)), bound the ELBO; all in nats
-          dv is dLoss/dv and has v's shape
+          log_px_z log p(x|z), kl KL(q(z|x) ‖ p(z)), bound an estimate of
+          the ELBO; all in nats. dv is dLoss/dv and has v's shape
 """
 
 from . import datasets, exact

@@ -114,7 +114,7 @@ class VAE:
         """q(z|x) = N(mu, diag(e^logvar)).
 
         x (N, D) -> mu, logvar (N, Z)
-        Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+        Raises TypeError or ValueError if x is not a finite (N, D) array in the support.
         """
         x, unit = self.check_rows("x", x, self.likelihood)
         mu, logvar = (np.empty((len(x), self.latent_dim), self.dtype) for _ in range(2))
@@ -131,7 +131,7 @@ class VAE:
         """E[x|z].
 
         z (N, Z) -> mean (N, D)
-        Raises TypeError or ValueError if z is no finite (N, Z) array.
+        Raises TypeError or ValueError if z is not a finite (N, Z) array.
         """
         return self.likelihood.mean(self._decoder_output(z))
 
@@ -161,16 +161,16 @@ class VAE:
     def check_data(self, name: str, x: ArrayLike) -> np.ndarray:
         """x as a C-contiguous (N, D) array of the model's dtype.
 
-        Where the likelihood speaks of grey levels, uint8 x is read as such, x / 255.
-        Raises TypeError or ValueError if it is no finite (N, D) array in the support, or if
-        such a likelihood is given uint8 x, not all 0, whose largest entry is no more than half
-        of what is white.
+        If the likelihood is one of grey levels, uint8 x is read as such, x / 255.
+        Raises TypeError or ValueError if it is not a finite (N, D) array in the support, or if
+        such a likelihood is given uint8 x, not all 0, whose largest entry is at most half of
+        what is white.
         """
         rows, unit = self.check_rows(name, x, self.likelihood)
         return next(self.batches(rows, unit, len(rows)))
 
     def check_rows(self, name: str, x: ArrayLike, likelihood: Likelihood) -> tuple[np.ndarray, int]:
-        """x as it is kept, and the number in it that stands for 1 to the likelihood.
+        """x as it is kept, and the number in it that the likelihood reads as 1.
 
         x (N, D) -> rows (N, D), C-contiguous, uint8 if x is and else of the model's dtype; unit
         Raises as `check_data` does.
@@ -182,7 +182,7 @@ class VAE:
     def batches(self, rows: np.ndarray, unit: int, size: int) -> Iterator[np.ndarray]:
         """Yield rows / unit, `size` rows at a time, in the model's dtype.
 
-        rows (N, D), unit as check_rows returned them -> (B, D), …; what has that dtype is a view
+        rows (N, D), unit as check_rows returned them -> (B, D), …; a view if rows has that dtype
         """
         for start in range(0, len(rows), size):
             batch = rows[start : start + size]
@@ -196,7 +196,7 @@ class VAE:
         return output
 
     def __repr__(self) -> str:
-        """Widths from x to z, the decoder's where they do not mirror them, and the choices."""
+        """Widths from x to z, the decoder's if they do not mirror them, and the choices."""
         encoder = [layer.W.shape[0] for layer in self.params.encoder] + [self.latent_dim]
         decoder = [layer.W.shape[0] for layer in self.params.decoder] + [self.data_dim]
         widths = "-".join(map(str, encoder))
@@ -205,7 +205,7 @@ class VAE:
         return f"VAE({widths}, {self.activation}, {self.likelihood!r}, {self.dtype})"
 
     def copy(self) -> VAE:
-        """A model of the same parameters, which training this one leaves alone.
+        """A model with the same parameters, which training this one does not change.
 
         To keep the best of a run: best = vae.copy() whenever the validation improves.
         """
@@ -229,9 +229,9 @@ class VAE:
     def load(cls, path: str | PathLike, *, likelihood: Likelihood | None = None) -> VAE:
         """The model that `save` wrote to path.
 
-        likelihood      the model's, where it is one of your own: a file names it, no more
+        likelihood      the model's, if it is one of your own: the file holds only its name
         Raises FileNotFoundError if there is no such file; ValueError, saying which, if it is
         truncated, not an npz, of another version, an array is missing or misshapen, or its
-        likelihood is another one.
+        likelihood is another.
         """
         return cls(*storage.load(path, likelihood))

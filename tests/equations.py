@@ -143,7 +143,7 @@ def uncited_functions(root=ROOT):
 
 
 def chapters(root=ROOT):
-    """The chapters in reading order."""
+    """The chapters in reading order, then the appendices: numbers come before letters."""
     return sorted((root / "derivations").glob("*.md"))
 
 

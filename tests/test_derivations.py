@@ -2,6 +2,7 @@
 
 import contextlib
 import doctest
+import inspect
 import io
 import re
 import shutil
@@ -10,6 +11,7 @@ import warnings
 import numpy as np
 import pytest
 
+import npvae
 from equations import ROOT, audit, chapters, uncited_functions
 
 PAGES = [ROOT / "README.md", *chapters()]
@@ -124,6 +126,31 @@ def test_links_lead_somewhere(page):
             headings = HEADING.findall(prose(target))
             anchors = {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
             assert anchor in anchors, link
+
+
+def test_each_chapter_leads_to_its_neighbours_and_to_the_map():
+    book = [page.name for page in chapters() if page.name != "notation.md"]
+    around = zip(["../README.md", *book], book, [*book[1:], None], strict=False)
+    for before, page, after in around:
+        text = (ROOT / "derivations" / page).read_text(encoding="utf-8")
+        foot = LINK.findall(text.rstrip().rpartition("\n\n")[2])
+        assert foot == [link for link in (before, "notation.md#the-map", after) if link], page
+
+
+def test_the_map_and_the_readme_list_every_chapter():
+    for page, folder in ((ROOT / "derivations" / "notation.md", ""), (PAGES[0], "derivations/")):
+        links = LINK.findall(prose(page))
+        for chapter in chapters():
+            if chapter.name != page.name:
+                assert folder + chapter.name in links, (page.name, chapter.name)
+
+
+def test_the_data_flow_is_drawn_once_and_copied():
+    """In the appendix, in the README and in the package's docstring."""
+    notation = (ROOT / "derivations" / "notation.md").read_text(encoding="utf-8")
+    flow = next(block for _, block in FENCED.findall(notation) if "encoder" in block)
+    assert flow in PAGES[0].read_text(encoding="utf-8")
+    assert flow.strip() in inspect.cleandoc(npvae.__doc__)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

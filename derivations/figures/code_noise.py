@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 
 import npvae
 
+P, Q = "#0072B2", "#D55E00"  # what the prior and the decoder give; what the encoder gives
+
 rng = np.random.default_rng(0)
 angle = rng.uniform(0, 1.5 * np.pi, (2000, 1))
 x = np.hstack([np.cos(angle), np.sin(angle)]) + 0.05 * rng.standard_normal((2000, 2))
@@ -29,9 +31,9 @@ def trained(beta):
     return vae
 
 
-figure = Figure(figsize=(8, 5), layout="constrained")
+figure = Figure(figsize=(6.4, 4.4), layout="constrained")
 columns = figure.subplots(2, 2, height_ratios=[3, 2]).T
-titles = {0: "β = 0: nothing pays for the noise", 1: "β = 1: the noise stays"}
+titles = {0: "β = 0: nothing rewards keeping the noise", 1: "β = 1: the KL keeps the noise"}
 grid = np.linspace(-3, 3, 400)
 prior = np.exp(-grid * grid / 2) / np.sqrt(2 * np.pi)
 for (top, bottom), (beta, title) in zip(columns, titles.items(), strict=True):
@@ -39,12 +41,12 @@ for (top, bottom), (beta, title) in zip(columns, titles.items(), strict=True):
     mu, logvar = vae.encode(x)
     draws = vae.sample(400, rng=rng)
     top.plot(*x.T, ".", color="0.75", ms=2, label="data")
-    top.plot(*draws.T, ".", color="#D55E00", ms=4, label="decoded draws")
+    top.plot(*draws.T, ".", color=P, ms=4, label="decoded draws")
     top.set(title=title, aspect="equal", xlim=(-1.7, 1.7), ylim=(-1.4, 1.4))
-    bottom.hist(mu.ravel(), 60, density=True, color="#0072B2", label="codes mu")
-    bottom.plot(grid, prior, color="#D55E00", label="N(0, 1)")
+    bottom.hist(mu.ravel(), 60, density=True, color=Q, label="codes mu")
+    bottom.plot(grid, prior, color=P, label="prior N(0, 1)")
     width = np.median(np.exp(logvar / 2))
     bottom.set(xlabel=f"z (the noise's median width: {width:.2g})", ylabel="density")
-columns[0][0].legend(frameon=False, fontsize=8, loc="lower right", handlelength=0.5, markerscale=2)
-columns[0][1].legend(frameon=False, fontsize=8)
+columns[0][0].legend(frameon=False, fontsize=9, loc="lower right", handlelength=0.5, markerscale=2)
+columns[0][1].legend(frameon=False, fontsize=9)
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)

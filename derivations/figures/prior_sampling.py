@@ -33,12 +33,12 @@ def estimates(q):
     return np.array(rows)
 
 
-figure = Figure(figsize=(7, 3.4), layout="constrained")
+figure = Figure(figsize=(6.2, 3.4), layout="constrained")
 axes = figure.subplots()
 shown = np.unique(np.geomspace(1, K, 60).astype(int))
 proposals = {
-    "from the prior": (multivariate_normal(np.zeros(Z)), "#D55E00"),
-    "from near the posterior": (multivariate_normal(mean, WIDER**2 * covariance), "#0072B2"),
+    "from the prior": (multivariate_normal(np.zeros(Z)), "#0072B2"),
+    "from near the posterior": (multivariate_normal(mean, WIDER**2 * covariance), "#D55E00"),
 }
 for label, (q, color) in proposals.items():
     rows = estimates(q)[:, shown - 1]
@@ -51,5 +51,5 @@ axes.annotate("exp(KL)  ", (np.exp(kl), -900), ha="right")
 axes.set_yscale("symlog", linthresh=10)
 axes.set(xscale="log", xlabel="draws K", ylabel="estimate of log p(x), nats", ylim=(-5000, 40))
 axes.set_yticks([-1000, -100, -10, 0, 10], ["−1000", "−100", "−10", "0", "10"])
-axes.legend(loc="lower center", frameon=False)
+axes.legend(loc="upper left", ncols=2, frameon=False)
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)

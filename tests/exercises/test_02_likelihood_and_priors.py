@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
 from npvae import SGD, Bernoulli, Categorical, Gaussian
 from npvae.relatives import Predictor, train_predictor
@@ -108,3 +109,25 @@ def test_6_logistic_regression_between_two_gaussians_and_a_classifier_that_learn
     _, last = fitted(rows, labels, Categorical(10))
     assert last.log_prob == pytest.approx(-math.log(10), abs=1e-6)
     assert math.log(10) == pytest.approx(2.303, abs=5e-4)
+
+
+def test_7_a_wider_likelihood_needs_fewer_draws():
+    Z, D, sigma = 5, 20, 1.0
+    rng = np.random.default_rng(1)
+    W = rng.standard_normal((Z, D))
+    x = rng.standard_normal((1, Z)) @ W + sigma * rng.standard_normal((1, D))
+    exact = stats.multivariate_normal(np.zeros(D), W.T @ W + sigma**2 * np.eye(D)).logpdf(x[0])
+    assert exact == pytest.approx(-38.28, abs=0.005)
+    estimates = []
+    for K in (100, 1000, 10_000):
+        z = rng.standard_normal((K, Z))
+        log_px_z = Gaussian(sigma).log_prob(x, (z @ W)[:, None])[:, 0]
+        estimates.append(logsumexp(log_px_z) - math.log(K))
+    assert estimates == pytest.approx([-39.21, -37.94, -38.33], abs=0.005)
+    C = np.linalg.inv(np.eye(Z) + W @ W.T / sigma**2)
+    mu = (x @ W.T @ C / sigma**2)[0]
+    posterior, prior = stats.multivariate_normal(mu, C), stats.multivariate_normal(np.zeros(Z))
+    z = posterior.rvs(200_000, random_state=rng)
+    log_ratio = posterior.logpdf(z) - prior.logpdf(z)
+    assert log_ratio.mean() == pytest.approx(6.18, abs=4 * 1.6 / math.sqrt(len(z)))
+    assert math.exp(6.1806) == pytest.approx(483, abs=1)

@@ -110,3 +110,16 @@ def test_each_mean_of_a_mixture_learns_from_its_share():
             np.full((1, 1), r[m]), np.full((1, 1), x), np.full((1, 1, 1), means[m])
         )
         assert dmean.item() == pytest.approx(difference, rel=1e-8)
+
+
+@pytest.mark.parametrize(("sigma_x", "best"), [(0.5, 0.894), (1, 0.970)])
+def test_6_a_latent_number_to_which_the_decoder_hardly_listens(sigma_x, best):
+    noise, weights = np.polynomial.hermite_e.hermegauss(5)
+
+    def loss(sigma):
+        mean = (sigma * noise * 0.25)[:, None, None]
+        log_px_z = Gaussian(sigma_x).log_prob(np.zeros((1, 1)), mean)[:, 0]
+        kl = gaussian_kl(np.zeros((1, 1)), np.full((1, 1), 2 * math.log(sigma))).item()
+        return kl - weights @ log_px_z / weights.sum()
+
+    assert minimize_scalar(loss, bounds=(0.1, 3)).x == pytest.approx(best, abs=6e-4)

@@ -1,8 +1,8 @@
 """p(t|x): a network reads x, and a likelihood reads the network's output as a distribution over t.
 
-With Categorical(C) it is a classifier of C classes, softmax regression where no layer is hidden;
-with Bernoulli() logistic regression, with Gaussian(sigma) least squares. The code is one: the
-likelihoods are those that a VAE's decoder has, and x stands where z stood.
+With Categorical(C) it is a classifier of C classes, called softmax regression if there is no
+hidden layer; with Bernoulli() it is logistic regression, with Gaussian(sigma) least squares. One
+code serves all: the likelihoods are those of a VAE's decoder, with x in the place of z.
 
 passes  forward and back
 model   `Predictor`

@@ -9,7 +9,8 @@ from ..._checks import real_numbers
 def check_labels(name: str, labels: ArrayLike, classes: int, n: int) -> np.ndarray:
     """labels as (n,) int64 in 0 … classes − 1.
 
-    Raises TypeError if they are no integers, ValueError if they are others, or not n.
+    Raises TypeError if they are not integers, ValueError if one is out of range or if there are
+    not n of them.
     """
     array = real_numbers(name, labels)[0]
     if array.dtype.kind not in "iu":
@@ -33,5 +34,5 @@ def check_no_gap(name, labels, classes):
     if (counts == 0).any():
         raise ValueError(
             f"{name} never holds the label {counts.argmin()}; expected each of 0 … {classes - 1} "
-            "at least once, for the most likely logit of a class without a row is −∞"
+            "at least once, because the most likely logit of a class without a row is −∞"
         )

@@ -112,17 +112,17 @@ class Predictor:
         return np.concatenate([log_softmax(a) for a in self._outputs(rows, unit)])
 
     def predict(self, x: ArrayLike) -> np.ndarray:
-        """The most probable label, argmax_k log p(k|x); of numbers, the mean E[t|x]. [classifier.3]
+        """The most probable label, argmax_k log p(k|x); or the mean E[t|x].     [classifier.3]
 
         x (N, D) -> labels (N,) int64 for a Categorical, else (N, T)
-        Raises TypeError or ValueError if x is no finite (N, D) array.
+        Raises TypeError or ValueError if x is not a finite (N, D) array.
         """
         rows, unit = self.check_rows("x", x)
         output = np.concatenate(list(self._outputs(rows, unit)))
         return self.predict_output(output)
 
     def predict_output(self, output: np.ndarray) -> np.ndarray:
-        """predict, of the network's output.                     [classifier.3]"""
+        """predict, given the network's output.                  [classifier.3]"""
         if isinstance(self.likelihood, Categorical):
             return output.argmax(axis=-1)
         return self.likelihood.mean(output)
@@ -138,7 +138,7 @@ class Predictor:
         return float(np.mean(predicted == self._labels("labels", labels, len(predicted))))
 
     def check_rows(self, name: str, x: ArrayLike) -> tuple[np.ndarray, int]:
-        """x as it is kept, uint8 or of the predictor's dtype; the number in it that stands for 1.
+        """x as it is kept, uint8 or of the predictor's dtype; the number in it that means 1.
 
         x (N, D) -> rows (N, D), unit; uint8 x are grey levels, 255 white
         """
@@ -150,7 +150,7 @@ class Predictor:
         """t as the likelihood takes it, (n, T) of the predictor's dtype.
 
         A label k of C classes is level k of a Categorical, k/(C − 1).
-        Raises TypeError or ValueError if t has not n rows in the likelihood's support.
+        Raises TypeError or ValueError unless t has n rows in the likelihood's support.
         """
         if isinstance(self.likelihood, Categorical):
             labels = self._labels(name, t, n)

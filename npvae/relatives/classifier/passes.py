@@ -25,7 +25,7 @@ class Reading(NamedTuple):
 def log_softmax(a: np.ndarray) -> np.ndarray:
     """log p_k = a_k − log Σ_j e^a_j, in nats.                   [classifier.2]
 
-    a (N, C) -> (N, C); the largest e^a is taken out first, so that none overflows
+    a (N, C) -> (N, C); the largest a is subtracted first, so that no e^a overflows
     """
     below = a - a.max(axis=-1, keepdims=True)
     return below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
@@ -34,7 +34,7 @@ def log_softmax(a: np.ndarray) -> np.ndarray:
 def read(predictor: Predictor, x: np.ndarray, t: np.ndarray) -> Reading:
     """log p(t|x), and what its backward reads.                  [classifier.1]
 
-    x (B, D), t (B, T) as check_targets gives it -> Reading with log_pt_x (B,)
+    x (B, D), t (B, T) as check_targets returns it -> Reading with log_pt_x (B,)
     """
     hidden, output = stack(x, predictor.layers, ACTIVATIONS[predictor.activation])
     return Reading(hidden, output, predictor.likelihood.log_prob(t, output[None])[0])
@@ -50,7 +50,8 @@ def read_backward(
 ) -> Stacks:
     """da_k = dlog_pt_x ([k = t] − p_k), or dlog_pt_x (t − a)/σ².   [classifier.5]
 
-    The first of classes, the second of numbers: the likelihood knows. Then the stack goes back.
+    The first is for classes, the second for numbers; the likelihood knows which. From there the
+    gradient goes back through the stack.
     dlog_pt_x (B,); reading = read(predictor, x, t) -> gradients, in out if given
     """
     grads = out or predictor.params.empty_like()

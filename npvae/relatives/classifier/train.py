@@ -51,9 +51,9 @@ def train_predictor(
 
     x (N, D)        every row is visited exactly once an epoch, in a fresh order
     t               labels (N,) for a Categorical, each of 0 … C − 1 at least once; else (N, T)
-    optimizer       its weight_decay is λ: 0 for maximum likelihood, and else the maximum a
-                    posteriori where each weight is N(0, 1/(λN)) beforehand
-    x_val, t_val    likewise, judged after each epoch; they never change what is learned
+    optimizer       its weight_decay is λ: 0 for maximum likelihood, above 0 for the maximum a
+                    posteriori under a prior N(0, 1/(λN)) on each weight
+    x_val, t_val    the same, judged after each epoch; they never change what is learned
     Raises TypeError or ValueError at once if an argument is not as described, NonFiniteError
     during training.
     """

@@ -1,4 +1,4 @@
-"""Chapter 1: the answers to its exercises."""
+"""The appendix on notation: the answers to its exercises."""
 
 import numpy as np
 import pytest
