@@ -14,7 +14,7 @@ from npvae.dense import dense_backward_input, stack, stack_backward
 from npvae.reparameterization import reparameterize, reparameterize_backward
 
 LABELS = ("score function", "score function, f − mean f", "pathwise")
-COLOURS = ("#D55E00", "#E69F00", "#0072B2")
+COLOURS = ("#882255", "#CC79A7", "#0072B2")
 DRAWS = 8192
 
 
@@ -77,6 +77,6 @@ for gradient, label, colour in zip(gradients, LABELS, COLOURS, strict=True):
 right.axhline(1, color="black", linewidth=0.8)
 right.set(title="f(z) = log p(x|z) of a trained VAE, Z = 10", xlabel="L, draws averaged")
 right.set_ylabel("error / length of the gradient")
-left.legend(frameon=False, fontsize=8)
+left.legend(frameon=False, fontsize=9)
 
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
