@@ -23,17 +23,18 @@ def bound(mu, std):
     return reconstruction - (mu**2 + std**2 - 1 - 2 * np.log(std)) / 2
 
 
-figure = Figure(figsize=(8.4, 3.3), layout="constrained")
+figure = Figure(figsize=(6.6, 3.4), layout="constrained")
 left, right = figure.subplots(1, 2)
 
 z = np.linspace(-3, 3.5, 600)
 left.plot(z, norm.pdf(z, W * X, SIGMA), "k:", linewidth=4, label="the posterior, p(z|x)")
 for name, (mu, std, colour, line) in CHOICES.items():
     left.plot(z, norm.pdf(z, mu, std), line, color=colour, linewidth=2, label=name)
-left.set(xlabel="z", ylabel="density", title=f"three choices of q(z|x) at x = {X}")
+left.set(xlabel="z", ylabel="density", title=f"p and q at x = {X}", ylim=(-0.08, 2.75))
 left.legend(fontsize=9, loc="upper left", frameon=False)
 
-floor = -6
+floor = -7
+LABELS = ("the prior", "too narrow", "the posterior")
 for row, (mu, std, colour, _) in enumerate(CHOICES.values()):
     value = bound(mu, std)
     gap = LOG_PX - value
@@ -51,11 +52,12 @@ for row, (mu, std, colour, _) in enumerate(CHOICES.values()):
 right.axvline(LOG_PX, color="k", linestyle=":", linewidth=2)
 right.set(
     xlabel="nats",
-    xlim=(floor, -0.85),
+    xlim=(floor, -0.3),
     ylim=(2.5, -0.5),
     yticks=range(3),
-    yticklabels=list(CHOICES),
-    title=f"log p(x) = −{-LOG_PX:.2f} = bound + gap",
+    yticklabels=[name.replace(" ", "\n") for name in LABELS],
+    ylabel="q(z|x)",
+    title=f"bound + gap = −{-LOG_PX:.2f}",
 )
 
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 ORANGE, GREY = "#D55E00", "#777777"
 
-figure = Figure(figsize=(8, 3.2), layout="constrained")
+figure = Figure(figsize=(6.4, 3.1), layout="constrained")
 left, right = figure.subplots(1, 2)
 
 t = np.linspace(-4.5, 2.5, 401)
@@ -23,8 +23,8 @@ naive, careful = (np.exp(t) - 1 - t) / 2, (np.expm1(t) - t) / 2
 right.axhline(0, color="black", linewidth=0.8)
 right.plot(1e3 * t, 1e7 * naive, color=GREY, linewidth=0.8, label="½ (exp(t) − 1 − t)")
 right.plot(1e3 * t, 1e7 * careful, color=ORANGE, linewidth=2, label="½ (expm1(t) − t)")
-right.set(title="the same in float32, near the prior", xlabel="t / 10⁻³", ylabel="nats / 10⁻⁷")
+right.set(title="in float32, near the prior", xlabel="t / 10⁻³", ylabel="nats / 10⁻⁷")
 right.set_ylim(-0.5, 1.8)
 right.legend(frameon=False, loc="upper center")
 
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)

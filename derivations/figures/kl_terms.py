@@ -22,13 +22,13 @@ TERMS = {  # label, colour, hatch
     "−½ log σ²": ("#FBDCC0", "////"),
 }
 
-figure = Figure(figsize=(8, 4.6), layout="constrained")
+figure = Figure(figsize=(6.4, 4.4), layout="constrained")
 rows = figure.subplots(2, 5, sharex="row", sharey="row", height_ratios=(1, 1.5))
 z = np.linspace(-4, 4, 400)
 for upper, lower, (name, (mu, std)) in zip(*rows, CHOICES.items(), strict=True):
     upper.fill_between(z, norm.pdf(z), color="#CCCCCC", linewidth=0)
     upper.plot(z, norm.pdf(z, mu, std), color="#009E73", linewidth=2)
-    upper.set_title(f"{name}\nmu = {mu:g}, σ = {std:.2g}", fontsize=10)
+    upper.set_title(f"{name}\nmu = {mu:g}\nσ = {std:.2g}", fontsize=10)
     upper.set(yticks=[], xticks=[-2, 0, 2])
 
     values = mu**2 / 2, std**2 / 2, -0.5, -np.log(std)
@@ -51,4 +51,4 @@ patches = [
 ]
 (triangle,) = rows[1, 0].plot([], [], "k<", label="kl, their sum")
 figure.legend(handles=[*patches, triangle], loc="outside lower center", ncols=5, frameon=False)
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)

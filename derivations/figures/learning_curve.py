@@ -40,9 +40,9 @@ rng = np.random.default_rng(0)
 images = npvae.datasets.glyph_digits(ROWS + 1000, rng=rng).images
 images, test = images[:ROWS], npvae.binarize(images[ROWS:], rng=rng)
 
-figure = Figure(figsize=(8, 4.8), layout="constrained")
+figure = Figure(figsize=(6.4, 4.6), layout="constrained")
 columns = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(1.3, 1)).T
-runs = {"output bias 0": None, "output bias from x_mean": images.mean(axis=0)}
+runs = {"output bias 0": None, "output bias: x_mean": images.mean(axis=0)}
 for (upper, lower), (title, x_mean) in zip(columns, runs.items(), strict=True):
     print(title)
     vae, (reconstruction, kl, bound) = train(images, test, x_mean)
@@ -60,4 +60,4 @@ for (upper, lower), (title, x_mean) in zip(columns, runs.items(), strict=True):
 for axes in columns[0]:
     axes.set_ylabel("nats an image")
 columns[0, 0].legend(frameon=False, loc="lower right", fontsize=10)
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)

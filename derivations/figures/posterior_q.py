@@ -44,7 +44,7 @@ print(
     f"gap: median of {JUDGED} digits {np.median(gaps):.2f}, the largest", gaps[order[-2:]].round(2)
 )
 
-figure = Figure(figsize=(8, 3.9), layout="constrained")
+figure = Figure(figsize=(6.4, 3.4), layout="constrained")
 panels = figure.subplots(1, 2)
 shown = {"a common case": order[JUDGED // 2], f"the worst of {JUDGED}": order[-1]}
 for axes, (name, n) in zip(panels, shown.items(), strict=True):
@@ -69,4 +69,4 @@ for axes, (name, n) in zip(panels, shown.items(), strict=True):
 for y, text, colour in ((0.13, "p(z|x)", "0.3"), (0.04, "q(z|x), at 1 and 2 σ", GREEN)):
     place = {"ha": "right", "fontsize": 11, "transform": panels[0].transAxes}
     panels[0].text(0.97, y, text, color=colour, **place)
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=100)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=120)

@@ -29,7 +29,7 @@ def arrow(axes, start, end, colour, *, shift=0.0, text=""):
     axes.text(*place, text, color=colour, ha="left", va="center", fontsize=11)
 
 
-figure = Figure(figsize=(7.4, 4.2), layout="constrained")
+figure = Figure(figsize=(6.4, 3.8), layout="constrained")
 left, right = figure.subplots(1, 2)
 for axes in (left, right):
     axes.set(xlim=(-1.9, 3.3), ylim=(-0.5, 4.9), aspect="equal")
@@ -52,4 +52,4 @@ node(right, 2.5, 2.2, "ε", random=True)
 arrow(right, (1.95, 2.2), (0.8, 2.2), GREY)
 arrow(right, (0, 0.45), (0, 1.75), GREY)
 arrow(right, (0, 1.75), (0, 0.45), BLUE, shift=-0.18, text="× 1 for mu\n× ε for σ")
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=110)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)
