@@ -36,7 +36,7 @@ left.plot(z, np.cos(z), "k", linewidth=1, label="f(z) = cos z")
 for sigma, style in ((0.5, "-"), (2.0, "--")):
     density = np.exp(-(((z - MU) / sigma) ** 2) / 2) / (np.sqrt(2 * np.pi) * sigma)
     left.plot(z, density, style, color="#009E73", linewidth=2, label=f"q, σ = {sigma:g}")
-left.set(xlabel="z", title=f"E[cos z], two widths of q", ylim=(-1.15, 2.1))
+left.set(xlabel="z", title="E[cos z], two widths of q", ylim=(-1.15, 2.1))
 left.legend(frameon=False, loc="upper right", fontsize=10)
 
 sigma = np.geomspace(0.1, 5, 300)
