@@ -26,9 +26,9 @@ CLOSED_FORM = ClosedForm()
 def decode(
     vae: VAE, x: np.ndarray, z: np.ndarray
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
-    """log p(x_b|z_lb), in nats, and what the decoder made of z.  [dense.4]
+    """log p(x_b|z_lb), in nats, and the decoder's layers at z.   [dense.4]
 
-    x (B, D), z (L, B, Z), or z (L, 1, Z), which all rows of x share and is decoded once
+    x (B, D), z (L, B, Z), or z (L, 1, Z): then all rows of x share z, which is decoded once
     -> hidden, each (L·B, H), output (L, B, ·), log_px_z (L, B)
     """
     activation = ACTIVATIONS[vae.activation]
@@ -71,10 +71,10 @@ def elbo_backward(
     trace: Trace,
     out: Params | None = None,
 ) -> Params:
-    """The gradient of Σ_b dbound_b·bound_b in every parameter.  [elbo.2]
+    """The gradient of Σ_b dbound_b·bound_b with respect to every parameter.     [elbo.2]
 
-    dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params, which are
-    out, written anew, if that is given
+    dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params; if out is
+    given, it is overwritten and returned
     Raises TypeError or ValueError as elbo does.
     """
     _check_batch(vae, x, noise)

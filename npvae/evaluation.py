@@ -47,8 +47,9 @@ class Evaluation(NamedTuple):
 
 
 def summarize(log_px_z, mu, logvar):
-    """elbo = (1/N) Σ_n bound_n,  standard_error = s/√N,  s² = (1/N) Σ_n (bound_n − elbo)².
-                                                                 [evaluation.2]
+    """elbo = (1/N) Σ_n bound_n,  standard_error = std/√N.       [evaluation.2]
+
+    std² = (1/N) Σ_n (bound_n − elbo)².
     log_px_z (N,), mu, logvar (N, Z), of any float dtype -> Evaluation, added up in float64
     """
     N, mean = len(mu), mu.mean(axis=0, dtype=np.float64)
@@ -71,7 +72,7 @@ def summarize(log_px_z, mu, logvar):
 
 
 def parts(*arrays):
-    """Yield a thousand rows of each array, then the next: what is made of them stays small."""
+    """Yield the arrays a thousand rows at a time, so that intermediate results stay small."""
     for start in range(0, len(arrays[0]), 1000):
         yield [a[start : start + 1000] for a in arrays]
 
@@ -82,10 +83,11 @@ def evaluate(
     """E[elbo] = (1/N) Σ_n {E_q[log p(x_n|z)] − KL(q(z|x_n) ‖ p(z))}, in nats.   [evaluation.3]
 
     x (N, D), samples L -> Evaluation, with z drawn from q(z|x), never its mean; beta is 1
-    Of grey x a Bernoulli likelihood makes a cross-entropy; `binarize` x for a bound on log p(x).
-    Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
-    samples or batch_size no integer >= 1, rng no Generator; FloatingPointError, naming the row,
-    if its log p(x|z) or kl is not finite.
+    With grey x, a Bernoulli's log p(x|z) is a cross-entropy; `binarize` x first for a bound on
+    log p(x).
+    Raises TypeError or ValueError unless x is a finite (N, D) array in the likelihood's support,
+    samples and batch_size are integers >= 1 and rng is a Generator; FloatingPointError, naming
+    the row, if its log p(x|z) or kl is not finite.
     """
     x, unit = vae.check_rows("x", x, vae.likelihood)
     check_positive_int("samples", samples)
@@ -114,5 +116,5 @@ def _require_finite(trace, start, dtype):
 
 
 def per_row(trace):
-    """What `summarize` needs of a batch: log p(x|z) averaged over L, mu, logvar."""
+    """What `summarize` needs of a batch: log p(x|z), averaged over the L draws; mu; logvar."""
     return trace.log_px_z.mean(axis=0), trace.mu, trace.logvar

@@ -7,9 +7,9 @@ def gaussian_kl_per_dim(mu, logvar):
     """KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²), in nats.    [kl.1]
 
     mu, logvar (B, Z) -> (B, Z)
-    Never negative, and 0 only at μ = 0, σ = 1: e^l ≥ 1 + l.     [kl.2]
-    σ² − 1 is expm1(log σ²): in float32, e^l − 1 − l is 5 % off at l = 1e-3 and negative
-    at l = −1e-4; expm1(l) − l is not, for rounding never takes expm1(l) below l.
+    Never negative, and 0 only at μ = 0, σ = 1: e^t ≥ 1 + t at t = logvar.   [kl.2]
+    σ² − 1 is expm1(logvar): in float32, e^t − 1 − t is 5 % off at t = 1e-3 and negative at
+    t = −1e-4. expm1(t) − t is not, because rounding never takes expm1(t) below t.
     """
     return (mu * mu + (np.expm1(logvar) - logvar)) / 2
 

@@ -50,7 +50,7 @@ class Objective:
 class ClosedForm(Objective):
     """The bound with its KL in closed form: Kingma & Welling's estimator B, weighted by beta.
 
-    beta other than 1 is Higgins et al.'s β-VAE (2017); below 1 it is no bound on log p(x).
+    beta other than 1 is Higgins et al.'s β-VAE (2017); below 1 it is not a bound on log p(x).
     Raises TypeError or ValueError unless beta is a finite number >= 0, samples an integer >= 1.
     """
 
@@ -63,6 +63,7 @@ class ClosedForm(Objective):
     def bound(self, trace: Trace, noise: np.ndarray) -> np.ndarray:
         """bound = (1/L) Σ_l log p(x|z_l) − beta·KL(q(z|x) ‖ p(z)), in nats.    [elbo.1]
 
+        An estimate: it may exceed log p(x), though at beta = 1 its mean over the noise does not.
         Kingma & Welling 2013, eq. (10), for one row.
         """
         return trace.log_px_z.sum(axis=0) / len(noise) - self.beta * trace.kl

@@ -18,9 +18,9 @@ def reparameterize_backward(dz, logvar, noise):
     """dmu = Σ_l dz [reparameterization.3],  dlogvar = ½ σ Σ_l dz·noise [reparameterization.4].
 
     dz (L, B, Z), logvar (B, Z), noise (L, B, Z) -> dmu, dlogvar (B, Z)
-    With dz = f'(z)/L, their expectations over the noise are the gradients of E[f(z)] in mu
-    and logvar.                                                  [reparameterization.5]
-    σ·noise is z − mu, but that subtraction keeps no digit of it once σ < 6e-8 |mu|.
+    With dz = f'(z)/L, their expectations over the noise are the derivatives of E[f(z)] with
+    respect to mu and logvar.                                    [reparameterization.5]
+    σ·noise is also z − mu, but in float32 no digit of it survives once σ < 6e-8 |mu|.
     """
     dmu = dz.sum(axis=0)
     dlogvar = np.exp(logvar / 2) / 2 * np.sum(dz * noise, axis=0)

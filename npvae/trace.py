@@ -8,7 +8,7 @@ NOT_YET = np.empty(0)
 
 
 class Trace(NamedTuple):
-    """All that one forward pass computed, for the backward pass and for the curious."""
+    """All that one forward pass computed: the backward pass reads it, and so may you."""
 
     encoder_hidden: tuple[np.ndarray, ...]  # each (B, H)
     mu: np.ndarray  # (B, Z)
@@ -18,5 +18,5 @@ class Trace(NamedTuple):
     decoder_output: np.ndarray  # (L, B, ·)
     log_px_z: np.ndarray  # (L, B) nats
     kl: np.ndarray  # (B,) nats
-    objective: Any  # the Objective, which makes the bound of all above
+    objective: Any  # the Objective, which computes bound from the fields above
     bound: np.ndarray = NOT_YET  # (B,) nats

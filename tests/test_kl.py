@@ -25,7 +25,7 @@ def floats(largest):
 
 
 @st.composite
-def posteriors(draw, largest_mu=1e4, largest_logvar=60.0):
+def encodings(draw, largest_mu=1e4, largest_logvar=60.0):
     """mu and logvar of one shape (B, Z) and one dtype."""
     dtype = draw(st.sampled_from(DTYPES))
     shape = draw(array_shapes(min_dims=2, max_dims=2, max_side=5))
@@ -35,7 +35,7 @@ def posteriors(draw, largest_mu=1e4, largest_logvar=60.0):
     )
 
 
-def random_posterior(shape, seed=0):
+def random_encoding(shape, seed=0):
     rng = np.random.default_rng(seed)
     return rng.normal(0, 1.5, shape), rng.uniform(-2.5, 1.5, shape)
 
@@ -57,10 +57,10 @@ def test_kl_of_one_dimension_is_the_integral_of_q_log_q_over_p(mu, logvar):
 
 
 @pytest.mark.equation("kl.2")
-@given(posteriors())
-def test_kl_is_never_negative(posterior):
-    assert (gaussian_kl_per_dim(*posterior) >= 0).all()
-    assert (gaussian_kl(*posterior) >= 0).all()
+@given(encodings())
+def test_kl_is_never_negative(encoding):
+    assert (gaussian_kl_per_dim(*encoding) >= 0).all()
+    assert (gaussian_kl(*encoding) >= 0).all()
 
 
 @pytest.mark.equation("kl.2")
@@ -87,7 +87,7 @@ def test_kl_is_zero_at_the_prior_and_nowhere_else(dtype):
 @pytest.mark.parametrize("Z", [1, 2, 7])
 def test_kl_is_the_divergence_of_multivariate_normals(Z):
     """½ (tr Σ + μᵀμ − Z − log det Σ), for any covariance Σ: here a diagonal one."""
-    mu, logvar = random_posterior((6, Z))
+    mu, logvar = random_encoding((6, Z))
     covariances = [np.diag(np.exp(row)) for row in logvar]
     expected = [
         (np.trace(S) + m @ m - Z - np.linalg.slogdet(S).logabsdet) / 2
@@ -99,7 +99,7 @@ def test_kl_is_the_divergence_of_multivariate_normals(Z):
 @pytest.mark.equation("kl.3")
 def test_kl_is_the_mean_of_log_q_minus_log_p_under_the_models_own_draws():
     """The test that a sampler with σ = e^logvar fails: 4 standard errors are allowed."""
-    mu, logvar = random_posterior((8, 3))
+    mu, logvar = random_encoding((8, 3))
     noise = np.random.default_rng(1).standard_normal((40_000, 8, 3))
     z = reparameterize(mu, logvar, noise)
     log_qz_x = stats.norm.logpdf(z, mu, np.sqrt(np.exp(logvar))).sum(axis=-1)
@@ -109,9 +109,9 @@ def test_kl_is_the_mean_of_log_q_minus_log_p_under_the_models_own_draws():
     assert (np.abs(log_ratio.mean(axis=0) - gaussian_kl(mu, logvar)) < 4 * standard_error).all()
 
 
-@given(posteriors(largest_mu=10.0, largest_logvar=10.0), st.data())
-def test_kl_adds_over_dimensions(posterior, data):
-    mu, logvar = posterior
+@given(encodings(largest_mu=10.0, largest_logvar=10.0), st.data())
+def test_kl_adds_over_dimensions(encoding, data):
+    mu, logvar = encoding
     cut = data.draw(st.integers(0, mu.shape[1]))
     parts = gaussian_kl(mu[:, :cut], logvar[:, :cut]) + gaussian_kl(mu[:, cut:], logvar[:, cut:])
     whole = gaussian_kl(mu, logvar)
@@ -133,9 +133,9 @@ def test_width_part_of_the_kl_is_right_to_two_units_in_the_last_place_of_logvar(
 @pytest.mark.equation("kl.4", "kl.5")
 @given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_backward_equals_central_differences(B, Z, seed):
-    posterior = random_posterior((B, Z), seed)
+    encoding = random_encoding((B, Z), seed)
     rng = np.random.default_rng(seed)
-    errors = check_gradient(gaussian_kl, gaussian_kl_backward, posterior, rng=rng)
+    errors = check_gradient(gaussian_kl, gaussian_kl_backward, encoding, rng=rng)
     assert len(errors) == 2
 
 
@@ -158,9 +158,9 @@ def test_kl_and_its_gradient_are_finite_at_logvar_60(logvar, dtype):
     assert all(np.isfinite(array).all() for array in results)
 
 
-@given(posteriors())
-def test_dtype_in_is_dtype_out(posterior):
-    mu, logvar = posterior
+@given(encodings())
+def test_dtype_in_is_dtype_out(encoding):
+    mu, logvar = encoding
     dkl = np.ones(len(mu), mu.dtype)
     results = (
         gaussian_kl_per_dim(mu, logvar),
@@ -171,7 +171,7 @@ def test_dtype_in_is_dtype_out(posterior):
 
 
 def test_permuting_rows_permutes_results():
-    mu, logvar = random_posterior((11, 5))
+    mu, logvar = random_encoding((11, 5))
     dkl = np.random.default_rng(1).standard_normal(11)
     order = np.random.default_rng(2).permutation(11)
     permuted = gaussian_kl(mu[order], logvar[order])

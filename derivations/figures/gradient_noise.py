@@ -14,7 +14,7 @@ from npvae.dense import dense_backward_input, stack, stack_backward
 from npvae.reparameterization import reparameterize, reparameterize_backward
 
 LABELS = ("score function", "score function, f − mean f", "pathwise")
-COLOURS = ("#D55E00", "#E69F00", "#0072B2")
+COLOURS = ("#882255", "#CC79A7", "#0072B2")
 DRAWS = 8192
 
 
@@ -55,14 +55,14 @@ def trained_model(rng):
 
 
 rng = np.random.default_rng(0)
-figure = Figure(figsize=(8, 3.4), layout="constrained")
+figure = Figure(figsize=(6.6, 3.2), layout="constrained")
 left, right = figure.subplots(1, 2)
 
 Zs = (1, 2, 5, 10, 20, 50, 100)
 spreads = [[gradient.std(axis=0).mean() for gradient in quadratic(Z, rng)] for Z in Zs]
 for spread, label, colour in zip(np.transpose(spreads), LABELS, COLOURS, strict=True):
     left.loglog(Zs, spread, "o-", markersize=4, color=colour, label=label)
-left.set(title="f(z) = −½ ‖z‖²; the gradient is −1", xlabel="Z, dimensions")
+left.set(title="f = −½ ‖z‖², gradient −1", xlabel="Z, dimensions")
 left.set_ylabel("standard deviation of one draw")
 
 gradients = [g.astype(np.float64) for g in trained_model(rng)]
@@ -75,8 +75,8 @@ for gradient, label, colour in zip(gradients, LABELS, COLOURS, strict=True):
     times = gradient.var(axis=0).sum() / gradients[-1].var(axis=0).sum()
     print(f"{label}: {times:,.1f} times the variance of pathwise, error at L = 1 {relative[0]:.1f}")
 right.axhline(1, color="black", linewidth=0.8)
-right.set(title="f(z) = log p(x|z) of a trained VAE, Z = 10", xlabel="L, draws averaged")
+right.set(title="f = log p(x|z), a trained VAE", xlabel="L, draws averaged")
 right.set_ylabel("error / length of the gradient")
-left.legend(frameon=False, fontsize=8)
+left.legend(frameon=False, fontsize=9)
 
-figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
+figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)

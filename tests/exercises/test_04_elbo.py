@@ -140,3 +140,19 @@ def test_5_a_decoder_that_ignores_z_closes_the_gap():
     bound = npvae.elbo(vae, x, np.random.default_rng(1).standard_normal((1, 50, 2))).bound
     np.testing.assert_allclose(bound, log_px, rtol=1e-12)
     assert npvae.evaluate(vae, x, rng=np.random.default_rng(2)).active_units == 0
+
+
+def test_6_without_the_kl_mu_is_pushed_away_from_the_prior():
+    encoder = [npvae.dense.Layer(np.zeros((2, 2)), np.array([0.5, -1.0]))]
+    decoder = [npvae.dense.Layer(np.array([[2.0, -1.0]]), np.zeros(2))]
+    toy = npvae.VAE(npvae.Params(encoder, decoder, {}), npvae.Bernoulli(), "tanh")
+    x = np.array([[1.0, 0.0]])
+
+    def heads_gradient(beta, epsilon):
+        noise = np.full((1, 1, 1), epsilon)
+        trace = npvae.elbo(toy, x, noise, npvae.ClosedForm(beta))
+        return npvae.elbo_backward(np.ones(1), toy, x, noise, trace).encoder[0].b
+
+    np.testing.assert_allclose(heads_gradient(1.0, 1.0), [-0.0543, 0.4512], atol=5e-5)
+    np.testing.assert_allclose(heads_gradient(0.0, 1.0), [0.4457, 0.1352], atol=5e-5)
+    assert heads_gradient(0.0, -1.0)[1] < 0

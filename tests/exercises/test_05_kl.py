@@ -6,7 +6,8 @@ from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from npvae.kl import gaussian_kl_per_dim
+from npvae import check_gradient
+from npvae.kl import gaussian_kl, gaussian_kl_backward, gaussian_kl_per_dim
 
 
 def divergence(q, p):
@@ -35,7 +36,7 @@ def test_2_a_sampler_with_the_variance_for_its_width_is_charged_too_little(logva
 
 @pytest.mark.parametrize("mu", [0.0, 1.3])
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 1.8])
-def test_3_the_reverse_divergence_is_larger_for_narrow_posteriors(mu, sigma):
+def test_3_the_reverse_divergence_is_larger_for_a_narrow_q(mu, sigma):
     forward, reverse = divergence(norm(mu, sigma), norm()), divergence(norm(), norm(mu, sigma))
     answer = ((1 + mu**2) / sigma**2 - 1 + np.log(sigma**2)) / 2
     assert reverse == pytest.approx(answer, abs=1e-9)
@@ -57,3 +58,17 @@ def test_4_near_the_prior_the_divergence_is_a_quadratic():
 def test_5_any_two_gaussians_are_a_gaussian_and_the_prior(mu, sigma, m, s):
     kl = gaussian_kl_per_dim((mu - m) / s, np.log(sigma**2) - 2 * np.log(s))
     assert kl == pytest.approx(divergence(norm(mu, sigma), norm(m, s)), abs=1e-8)
+
+
+def test_6_a_mean_over_dimensions_is_a_weight_of_a_twentieth_that_no_difference_sees():
+    rng, Z = np.random.default_rng(0), 20
+    mu, logvar = rng.standard_normal((2, 3, Z))
+
+    def mean_kl(mu, logvar):
+        return gaussian_kl_per_dim(mu, logvar).mean(axis=-1)
+
+    def mean_kl_backward(dkl, mu, logvar):
+        return gaussian_kl_backward(dkl / Z, mu, logvar)
+
+    np.testing.assert_allclose(mean_kl(mu, logvar), 0.05 * gaussian_kl(mu, logvar))
+    assert max(check_gradient(mean_kl, mean_kl_backward, (mu, logvar), rng=rng)) < 1e-9

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import norm
 
 from npvae import check_gradient
@@ -110,3 +111,24 @@ def test_1_the_quieter_estimator_changes_where_f_wiggles(sigma, pathwise, score)
     z = 1 + sigma * noise
     for draws, variance in ((-np.sin(z), pathwise), (np.cos(z) * noise / sigma, score)):
         assert weights @ draws**2 - (weights @ draws) ** 2 == pytest.approx(variance, abs=6e-4)
+
+
+def test_1_the_order_of_the_two_estimators_turns_once():
+    def difference(sigma):
+        c = math.exp(-2 * sigma**2) * math.cos(2)
+        return (1 - c) / 2 - (1 + c * (1 - 4 * sigma**2)) / (2 * sigma**2)
+
+    assert brentq(difference, 0.5, 2) == pytest.approx(1.051, abs=5e-4)
+    assert all(difference(sigma) < 0 for sigma in np.linspace(0.1, 1.05, 50))
+    assert all(difference(sigma) > 0 for sigma in np.linspace(1.052, 10, 50))
+    for sigma, by_path, by_score in ((0.5, 0.075, 1.449), (2, 0.487, 0.112)):  # as above
+        assert difference(sigma) == pytest.approx(by_path - by_score, abs=1e-3)
+
+
+@pytest.mark.parametrize(("Z", "expected"), [(20, (0.5, 4.9, 26.0)), (80, (0.5, 9.6, 101))])
+def test_6_four_times_the_dimensions(Z, expected):
+    noise = np.random.default_rng(0).standard_normal((N // 10, Z))
+    z = 1 + noise / 2
+    f, mean = -np.sum(z**2, axis=1, keepdims=True) / 2, -Z * 1.25 / 2
+    draws = -z, 2 * (f - mean) * noise, 2 * f * noise
+    np.testing.assert_allclose([d.std() for d in draws], expected, rtol=0.01)
