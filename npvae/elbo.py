@@ -71,7 +71,7 @@ def elbo_backward(
     trace: Trace,
     out: Params | None = None,
 ) -> Params:
-    """The gradient of Σ_b dbound_b·bound_b in every parameter.  [elbo.2]
+    """The gradient of Σ_b dbound_b·bound_b with respect to every parameter.  [elbo.2]
 
     dbound (B,); vae, x, noise as they were in trace = elbo(vae, x, noise) -> Params, which are
     out, written anew, if that is given
