@@ -135,3 +135,19 @@ def test_6_the_same_needle_is_found_where_the_numbers_are_not_added_up(share):
 
 def one_sum(x):
     return np.sum(x)
+
+
+def test_6_the_floor_of_the_numbers_as_they_are():
+    """4ε/h for each of n entries of size 1, over the tolerance, stays below their norm √n."""
+    assert 4 * EPS / np.cbrt(EPS) / 1e-7 == pytest.approx(1.5e-3, rel=0.05)
+
+
+def test_7_both_branches_rise_together():
+    def rms_error(points, h):
+        return np.sqrt(np.mean([(difference(np.exp, x, h) - np.exp(x)) ** 2 for x in points]))
+
+    points = np.linspace(0.5, 1, 200)
+    assert np.exp(10) == pytest.approx(22_026, abs=1)
+    for h, rel in ((1e-2, 1e-3), (1e-9, 0.5)):
+        ratio = rms_error(points + 10, h) / rms_error(points, h)
+        assert ratio == pytest.approx(np.exp(10), rel=rel)
