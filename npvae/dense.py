@@ -1,6 +1,7 @@
 """Dense layers, y = x W + b, and stacks of them.
 
-Rows are examples: x is (N, D_in), W is (D_in, D_out), y is (N, D_out).
+Rows are examples, R of them: x is (R, D_in), W is (D_in, D_out), y is (R, D_out). R is B in the
+encoder and L·B in the decoder.
 """
 
 from itertools import pairwise
@@ -21,7 +22,7 @@ class Layer(NamedTuple):
 def dense(x, W, b):
     """y = x W + b.                                              [dense.1]
 
-    x (N, D_in), W (D_in, D_out), b (D_out,) -> y (N, D_out)
+    x (R, D_in), W (D_in, D_out), b (D_out,) -> y (R, D_out)
     """
     return kernels.affine(x, W, b)
 
@@ -29,15 +30,15 @@ def dense(x, W, b):
 def dense_backward_input(dy, W):
     """dx = dy Wᵀ.                                               [dense.2]
 
-    dy (N, D_out), W (D_in, D_out) -> dx (N, D_in)
+    dy (R, D_out), W (D_in, D_out) -> dx (R, D_in)
     """
     return kernels.matmul(dy, W.T)
 
 
 def dense_backward_params(dy, x, out=None):
-    """dW = xᵀ dy,  db = Σ_n dy_n.                               [dense.3]
+    """dW = xᵀ dy,  db = Σ_r dy_r.                               [dense.3]
 
-    dy (N, D_out), x (N, D_in) -> Layer(dW (D_in, D_out), db (D_out,)), written to the layer
+    dy (R, D_out), x (R, D_in) -> Layer(dW (D_in, D_out), db (D_out,)), written to the layer
     out if that is given
     """
     dW, db = out or (None, None)
@@ -47,7 +48,7 @@ def dense_backward_params(dy, x, out=None):
 def stack(x, layers, activation):
     """h₀ = x,  hᵢ = activation(hᵢ₋₁ Wᵢ + bᵢ),  y = hₙ₋₁ Wₙ + bₙ.    [dense.4]
 
-    x (N, D_in) -> hidden (h₁, …, hₙ₋₁), y (N, D_out)
+    x (R, D_in) -> hidden (h₁, …, hₙ₋₁), y (R, D_out)
     The last layer is linear: no activation can be put on mu, logvar or logits.
     """
     hidden, h = [], x
@@ -60,9 +61,9 @@ def stack(x, layers, activation):
 def stack_backward(dy, x, layers, activation, hidden, out=None):
     """daₙ = dy,  daᵢ = activation_backward(daᵢ₊₁ Wᵢ₊₁ᵀ, hᵢ).         [dense.5]
 
-    dy (N, D_out), x (N, D_in) -> da₁ (N, H₁), dlayers (as layers), written to out's if given
-    It ends at da₁, the gradient at the first layer's x W + b: a caller who needs dx
-    takes dense_backward_input(da₁, W₁), and the gradient of the data is never computed.
+    dy (R, D_out), x (R, D_in) -> da₁ (R, H₁), dlayers (as layers), written to out's if given
+    It ends at da₁, the gradient of the first layer's x W + b. A caller who needs dx takes
+    dense_backward_input(da₁, W₁); the gradient of the data is never computed.
     """
     inputs = (x, *hidden)
     out = out or [None] * len(layers)
@@ -77,7 +78,7 @@ def stack_backward(dy, x, layers, activation, hidden, out=None):
 def glorot_uniform(shape, *, rng):
     """W ~ U(−a, a),  a = √(6 / (D_in + D_out)).                 [dense.6]
 
-    Keeps the variance of both activations and gradients near their input's.
+    Keeps the sizes of both activations and gradients, nearly, from layer to layer.
     Glorot & Bengio 2010, eq. (16).
     """
     a = np.sqrt(6 / sum(shape))

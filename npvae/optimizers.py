@@ -1,9 +1,9 @@
 """SGD, Adagrad, Adam: each turns gradients of a loss into a step down, in place.
 
-w is a parameter, dw the loss's gradient in it, and g = dw + weight_decay·w what steps are made
-of: weight_decay is a Gaussian prior on the weight matrices, and an optimum with it is a maximum
-a posteriori one. (The decoupled decay of AdamW is none.) Squares, roots and quotients are
-coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
+w is a parameter, dw the gradient of the loss with respect to it, and g = dw + weight_decay·w what
+steps are made of: weight_decay is a Gaussian prior on the weight matrices, and an optimum with it
+is a maximum a posteriori. (The decoupled decay of AdamW is not a prior.) Squares, roots and
+quotients are coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsilon.
 
 A setting may be changed between steps, as a schedule of the learning rate does. It is checked
 wherever it is set, in the constructor or later, and a bad one leaves the optimizer as it was.
@@ -39,7 +39,7 @@ class Optimizer(Protocol):
     learning_rate: float
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
-        """Change each w of params in place, down the loss, given the loss's gradient dw in it.
+        """Change each w of params in place, down the loss, given its gradient dw.
 
         A short step does: loss(w − η dw) = loss(w) − η ‖dw‖² + O(η²).  [optimizers.1]
         params, grads: sequences of arrays, the same arrays in the same order at every call.
@@ -183,7 +183,7 @@ class _State:
 
 
 def _decay(optimizer, w):
-    """λ of a weight matrix, 0 of a bias.
+    """λ of a weight matrix, 0 of a bias and of what a likelihood learns: both are one row (·,).
 
     g = dw + λw is the gradient of loss + ½ λ ‖w‖²,                     [optimizers.9]
     and ½ λ ‖w‖² = −(1/N) log N(w; 0, I/(λN)) + const: N rows share one prior.  [optimizers.10]

@@ -15,6 +15,7 @@ from npvae import GradientError, check_gradient, check_model_gradient
 from npvae.gradient_check.differences import (
     EPS,
     central_difference,
+    moved,
     relative_error,
     rounding_error,
     slope,
@@ -103,6 +104,34 @@ def test_rounding_grows_with_every_output_that_is_added_up():
     parts = sum(rounding_error(dy[j], y[j], 1e-5) for j in np.ndindex(3, 4))
     np.testing.assert_allclose(rounding_error(dy, y, 1e-5), parts, rtol=1e-14)
     np.testing.assert_allclose(rounding_error(1.0, 1.0, 2.0), 2 * 2.0**-52, rtol=1e-15)
+
+
+@pytest.mark.equation("gradientcheck.2")
+@pytest.mark.parametrize("i", range(3))
+def test_rounding_is_charged_for_the_outputs_that_moved_alone(i):
+    """Of y = A x + c, output j moves with x_i if A_ji is not 0; two of five are constant."""
+    A = np.array([[1, 0, 0], [2, 0, 1], [0, 1e-13, 0], [0, 0, 0], [0, 0, 0.0]])
+    x, c, dy = np.ones(3), np.array([5, 0, 7, 1e9, 3.0]), rng(1).standard_normal(5)
+    y = A @ x + c
+    assert moved(lambda: A @ x + c, y, x, i).tolist() == (A[:, i] != 0).tolist()
+    _, rounding = slope(lambda: A @ x + c, dy, y, x, i)
+    expected = sum(abs(dy[j] * y[j]) for j in range(5) if A[j, i] != 0)
+    # A slope of 1e-13 beside 7 cannot be seen: the first two steps agree that it is 0.
+    np.testing.assert_allclose(rounding, 4 * 2.0**-52 * expected / step_size(1.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: 1e12 + np.square(x), -0.5),  # as large at 0.5: seen at -1.5 alone
+        (np.tanh, 15.0),
+        (lambda x: 1 / (1 + np.exp(-x)), 36.0),
+    ],
+)
+def test_what_moves_too_little_to_be_seen_moves_all_the_same(f, x):
+    x = np.array(x)
+    assert difference(f, float(x), step_size(x)) == 0
+    assert moved(lambda: f(x), f(x), x, ())
 
 
 KNOWN = {  # f, f', over points where f, f' and f''' have about one size
@@ -255,6 +284,57 @@ def test_a_gradient_wrong_by_half_a_thousandth_is_rejected(f, f_backward, seed, 
         check(f, lambda dy, x: factor * f_backward(dy, x), x)
     error = check(f, lambda dy, x: factor * f_backward(dy, x), x, tolerance=1e-2)
     np.testing.assert_allclose(error, 5e-4, rtol=2e-3)
+
+
+@pytest.mark.parametrize("n", [100, 10_000, 100_000])
+@pytest.mark.parametrize("wrong", [5e-7, 5e-6])
+def test_many_outputs_do_not_cover_up_a_wrong_gradient(n, wrong):
+    """Of f(x) = x one output moves; the rounding of all others once excused 5e-6 at 100,000."""
+
+    def identity(x):
+        return x
+
+    options = {"coordinates": 20}
+    assert check(identity, lambda dy, x: dy, np.ones(n), **options) < 1e-9
+    with pytest.raises(GradientError):
+        check(identity, lambda dy, x: (1 + wrong) * dy, np.ones(n), **options)
+
+
+def test_a_large_constant_covers_up_nothing():
+    def f(x):
+        return np.append(relu(x), 1e9)
+
+    def backward(dy, x):
+        return dy[:-1] * (x > 0)
+
+    assert check(f, backward, np.ones(3)) < 1e-9
+    with pytest.raises(GradientError):
+        check(f, lambda dy, x: 1.0005 * backward(dy, x), np.ones(3))
+    with pytest.raises(GradientError, match="kink right there"):
+        check(f, backward, np.array([0.0, 1, 1]))
+
+
+@pytest.mark.parametrize("x", [[15.0, 18.0], [-16.0, 1.0], [17.0, 17.0]])
+def test_right_gradients_pass_where_f_saturates(x):
+    """tanh moves by less than its last digit: its slope of 1e-13 is more than the differences'."""
+    check(np.tanh, lambda dy, x: dy * (1 - np.tanh(x) ** 2), np.array(x))
+
+
+def test_an_f_that_refuses_what_is_far_away_is_checked_all_the_same():
+    seen = []
+
+    def f(x):
+        seen.append(x.copy())
+        if np.any(x <= 0):
+            raise ValueError("x must be positive")
+        return np.log(x)
+
+    x = np.array([0.5, 3.0, 0.5])
+    assert check(f, lambda dy, x: dy / x, x) < 1e-9
+    assert any(np.any(arg <= 0) for arg in seen)
+    assert np.array_equal(seen[-1][:2], x[:2])  # what was moved is put back, refused or not
+    with pytest.raises(GradientError):
+        check(f, lambda dy, x: 1.0005 * dy / x, x)
 
 
 @pytest.mark.parametrize("wrong", range(3))

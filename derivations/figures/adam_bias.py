@@ -20,7 +20,7 @@ def rests(t):
 m, v = rests(step)
 epoch_m, epoch_v = rests(epoch)
 
-figure = Figure(figsize=(7, 3), layout="constrained")
+figure = Figure(figsize=(5, 3), layout="constrained")
 axes = figure.subplots()
 axes.loglog(step, m / np.sqrt(v), ":", color=GREY, linewidth=2, label="no correction")
 axes.loglog(
@@ -35,7 +35,7 @@ axes.set(xlabel="step", ylabel="length / learning_rate", ylim=(0.2, 9))
 axes.set_yticks([0.5, 1, 2, 5], ["0.5", "1", "2", "5"])
 axes.set_yticks([], minor=True)
 axes.set_xticks([1, 10, 100, EPOCH, 2 * EPOCH], ["1", "10", "100", "600", "1200"])
-axes.legend(frameon=False, loc="lower left")
+axes.legend(frameon=False, loc="lower left", fontsize=9)
 axes.set_title("Adam's step under a steady gradient", fontsize="medium")
 
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)

@@ -10,34 +10,49 @@ from npvae.dense import dense_backward_input, init_layers, stack
 
 DEPTH, WIDTH, ROWS = 10, 500, 200
 STYLES = {
-    "N(0, 0.01²)": (0.01, "#D55E00", "v"),
+    "std 0.01": (0.01, "#D55E00", "v"),
+    "std 0.3": (0.3, "#009E73", "^"),
     "Glorot": ("glorot", "#0072B2", "o"),
-    "N(0, 0.3²)": (0.3, "#009E73", "^"),
+    "He": ("he", "#000000", "s"),
 }
+ROWS_OF_THE_FIGURE = {"tanh": ("std 0.01", "std 0.3", "Glorot"), "relu": ("Glorot", "He")}
 
 
 def rms(v):
     return np.sqrt(np.mean(v**2))
 
 
-numbers = np.arange(1, DEPTH + 1)
-figure = Figure(figsize=(9, 3.4), layout="constrained")
-left, right = figure.subplots(1, 2, sharex=True)
-tanh = ACTIVATIONS["tanh"]
-for label, (weight_init, colour, marker) in STYLES.items():
+def sizes(activation, weight_init):
+    """Root mean squares, layer by layer -> of h, of da"""
     rng = np.random.default_rng(0)
     layers = init_layers((WIDTH,) * (DEPTH + 2), weight_init, dtype=np.float64, rng=rng)
     x, dh = rng.standard_normal((2, ROWS, WIDTH))
-    hidden, _ = stack(x, layers, tanh)
+    hidden, _ = stack(x, layers, activation)
     gradients = []
     for (W, _), h in zip(reversed(layers[:-1]), reversed(hidden), strict=True):
-        da = tanh.backward(dh, h)
+        da = activation.backward(dh, h)
         gradients.append(rms(da))
         dh = dense_backward_input(da, W)
-    left.semilogy(numbers, [rms(h) for h in hidden], marker=marker, color=colour, label=label)
-    right.semilogy(numbers, gradients[::-1], marker=marker, color=colour, label=label)
-left.set(xlabel="layer", ylabel="root mean square of h", xticks=numbers)
-right.set(xlabel="layer", ylabel="root mean square of da")
-left.legend(frameon=False)
+    return [rms(h) for h in hidden], gradients[::-1]
+
+
+numbers = np.arange(1, DEPTH + 1)
+figure = Figure(figsize=(5, 5), layout="constrained")
+axes = figure.subplots(2, 2, sharex=True)
+for (left, right), (name, scales) in zip(axes, ROWS_OF_THE_FIGURE.items(), strict=True):
+    for scale in scales:
+        weight_init, colour, marker = STYLES[scale]
+        forward, backward = sizes(ACTIVATIONS[name], weight_init)
+        left.semilogy(numbers, forward, marker=marker, ms=4, color=colour, label=scale)
+        right.semilogy(numbers, backward, marker=marker, ms=4, color=colour)
+        print(f"{name:4}  {scale:8}  h at 10 {forward[-1]:.2g}   da at 1 {backward[0]:.2g}")
+    title = {"tanh": "tanh", "relu": "ReLU"}[name]
+    left.set_title(f"{title}: size of h, forward", fontsize=10)
+    right.set_title(f"{title}: size of da, back", fontsize=10)
+    left.legend(frameon=False, fontsize=9)
+for ax in axes[1]:
+    ax.set_xlabel("layer")
+    ax.set_ylim(1e-2, 3)
+    ax.set_xticks([1, 5, 10])
 
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)

@@ -7,6 +7,7 @@ check:       a backward held to them, or a whole model
 from .check import GradientError, check_gradient, check_model_gradient
 from .differences import (
     central_difference,
+    moved,
     relative_error,
     rounding_error,
     slope,
@@ -19,6 +20,7 @@ __all__ = [
     "central_difference",
     "check_gradient",
     "check_model_gradient",
+    "moved",
     "relative_error",
     "rounding_error",
     "slope",

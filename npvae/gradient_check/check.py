@@ -17,7 +17,16 @@ from .._checks import check_number, check_positive_int, check_rng
 from ..elbo import CLOSED_FORM, elbo, elbo_backward
 from ..objectives import Objective
 from ..vae import VAE
-from .differences import STEPS, TINY, relative_error, rounding_error, slope, slope_jump, step_size
+from .differences import (
+    STEPS,
+    TINY,
+    moved,
+    relative_error,
+    rounding_error,
+    slope,
+    slope_jump,
+    step_size,
+)
 
 
 class GradientError(AssertionError):
@@ -202,7 +211,8 @@ def _has_kink(check, x, index, gap):
     narrow, wide = (
         abs(slope_jump(check.f, check.dy, check.y, x, index, step)) for step in (h, 16 * h)
     )
-    return narrow > max(wide / 4, gap / 2, 4 * rounding_error(check.dy, check.y, h))
+    dy_moved = check.dy * moved(check.f, check.y, x, index)
+    return narrow > max(wide / 4, gap / 2, 4 * rounding_error(dy_moved, check.y, h))
 
 
 def _entry(name, index):

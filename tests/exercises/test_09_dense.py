@@ -1,8 +1,11 @@
 """The answers to the exercises of derivations/09-dense.md."""
 
-import numpy as np
+import sys
 
-from npvae import ACTIVATIONS
+import numpy as np
+import pytest
+
+from npvae import ACTIVATIONS, GradientError, check_gradient
 from npvae.dense import (
     Layer,
     dense,
@@ -13,6 +16,8 @@ from npvae.dense import (
     stack,
     stack_backward,
 )
+
+dense_module = sys.modules["npvae.dense"]
 
 
 def random(*shapes):
@@ -125,3 +130,69 @@ def test_the_order_of_a_sum_decides_its_last_digit():
     assert np.abs(y - around).max() < 1e-5
     bound = 785 * 2.0**-24 * (x.astype(float) @ np.abs(W))
     np.testing.assert_allclose(bound.max(), 7e-4, rtol=0.01)
+
+
+def test_7_a_check_of_dx_does_not_see_db(monkeypatch):
+    def averaged(dy, x, out=None):
+        return Layer(x.T @ dy, dy.mean(axis=0))
+
+    monkeypatch.setattr(dense_module, "dense_backward_params", averaged)
+    rng = np.random.default_rng(0)
+    layers = init_layers((4, 6, 5, 3), "glorot", dtype=np.float64, rng=rng)
+    tanh = ACTIVATIONS["tanh"]
+
+    def f(x, *arrays):
+        return stack(x, layers, tanh)[1]
+
+    def gradients(dy, x):
+        hidden, _ = stack(x, layers, tanh)
+        da1, dlayers = stack_backward(dy, x, layers, tanh, hidden)
+        return dense_backward_input(da1, layers[0].W), dlayers
+
+    x = rng.standard_normal((2, 4))
+    (error,) = check_gradient(f, lambda dy, x: gradients(dy, x)[0], [x], rng=rng)
+    assert error < 1e-9
+
+    def last_bias(b):
+        return f(x) + b - layers[-1].b
+
+    with pytest.raises(GradientError):
+        check_gradient(
+            last_bias, lambda dy, b: gradients(dy, x)[1][-1].b, [layers[-1].b.copy()], rng=rng
+        )
+
+
+def sizes_by_depth(activation, std):
+    """Root mean squares of h over ten layers of 500 units, from a signal of 1."""
+    rng = np.random.default_rng(0)
+    layers = init_layers((500,) * 12, std, dtype=np.float64, rng=rng)
+    hidden, _ = stack(rng.standard_normal((100, 500)), layers, ACTIVATIONS[activation])
+    return [np.sqrt(np.mean(h**2)) for h in hidden]
+
+
+def test_8_relu_does_not_saturate():
+    assert np.sqrt(0.5 * 500 * 0.3**2) == pytest.approx(4.74, abs=5e-3)
+    size = sizes_by_depth("relu", 0.3)[-1]
+    # The factors of ten layers of 500 units scatter together by some 10 %.
+    assert size == pytest.approx(5.8e6, rel=0.3)
+    assert sizes_by_depth("tanh", 0.3)[-1] < 1
+
+
+def test_relus_signal_by_the_scale_of_its_weights():
+    """The numbers beside the figure."""
+    assert sizes_by_depth("relu", "glorot")[-1] == pytest.approx(0.5**5, rel=0.3)
+    assert sizes_by_depth("relu", "he")[-1] == pytest.approx(1, rel=0.3)
+
+
+def test_hes_gradient_changes_by_the_last_width_over_the_first():
+    rng, relu, ratios = np.random.default_rng(0), ACTIVATIONS["relu"], []
+    for _ in range(20):
+        layers = init_layers((784, 400, 100, 20), "he", dtype=np.float64, rng=rng)
+        x, dy = rng.standard_normal((100, 784)), rng.standard_normal((100, 20))
+        hidden, _ = stack(x, layers, relu)
+        da1, _ = stack_backward(dy, x, layers, relu, hidden)
+        dx = dense_backward_input(da1, layers[0].W)
+        ratios.append(np.mean(dx**2) / np.mean(dy**2))
+    error = np.std(ratios) / np.sqrt(20)
+    assert error < 0.004
+    assert abs(np.mean(ratios) - 2 * 20 / 784) < 4 * error

@@ -5,7 +5,7 @@ import pytest
 
 import npvae
 from npvae import check_gradient, check_model_gradient, elbo, elbo_backward, kernels, objectives
-from npvae.dense import dense_backward_input, stack_backward
+from npvae.dense import Layer, dense_backward_input, stack_backward
 from npvae.kl import gaussian_kl_backward
 from npvae.training import descend
 
@@ -147,6 +147,27 @@ def test_6_equal_draws_are_one_draw():
     )
     for name, dw in once.items():
         np.testing.assert_allclose(thrice[name], dw, rtol=1e-10, atol=1e-14)
+
+
+def test_7_the_toy_with_another_draw():
+    encoder = [Layer(np.zeros((2, 2)), np.array([0.5, -1.0]))]
+    decoder = [Layer(np.array([[2.0, -1.0]]), np.zeros(2))]
+    toy = npvae.VAE(npvae.Params(encoder, decoder, {}), npvae.Bernoulli(), "tanh")
+    x, noise = np.array([[1.0, 0.0]]), -np.ones((1, 1, 1))
+    trace = elbo(toy, x, noise)
+    grads = elbo_backward(np.ones(1), toy, x, noise, trace)
+
+    sigma = np.exp(-0.5)
+    z = 0.5 - sigma
+    p = 1 / (1 + np.exp(-np.array([2 * z, -z])))
+    bound = np.log(p[0]) + np.log(1 - p[1]) - (0.25 + sigma**2) / 2
+    dz = 2 * (1 - p[0]) + p[1]
+    roads = [-dz * sigma / 2, (1 - sigma**2) / 2]
+    np.testing.assert_allclose(trace.bound, bound, rtol=1e-12)
+    np.testing.assert_allclose(grads.encoder[0].b, [dz - 0.5, sum(roads)], rtol=1e-12)
+    stated = [z, 2 * z, -z, bound, dz, dz - 0.5, *roads, sum(roads)]
+    page = [-0.1065, -0.2131, 0.1065, -1.8621, 1.6327, 1.1327, -0.4952, 0.3161, -0.1791]
+    np.testing.assert_allclose(stated, page, atol=5e-5)
 
 
 def test_float32_gradients_agree_with_float64_to_a_digit_less_than_float32_has():

@@ -84,3 +84,16 @@ def test_6_after_a_silence():
         history = [*silence, 5.0]
         history[-1 - age] = 1.0
         assert lengths(Adam(1.0, beta1=0.0, beta2=0.97), history)[-1] < longest
+
+
+def test_7_over_the_edge():
+    A, w, optimizer = np.diag([1.0, 50.0]), np.array([-4.0, 1.3]), SGD(0.041)
+    before = w @ A @ w / 2
+    for _ in range(60):
+        optimizer.update([w], [A @ w])
+    loss = w @ A @ w / 2
+    assert abs(w[1]) == pytest.approx(1.3 * 1.05**60, rel=1e-9)
+    assert abs(w[1]) == pytest.approx(24.3, abs=0.05)
+    assert loss == pytest.approx(14_750, rel=5e-3)
+    assert loss / before == pytest.approx(300, rel=0.05)
+    assert abs(w[0]) < 0.4

@@ -98,11 +98,11 @@ def test_6_a_needle_in_a_thousand_is_rejected():
 
 
 @pytest.mark.parametrize(("n", "passes"), [(900, False), (1200, True)])
-def test_6_a_small_needle_passes_where_rounding_explains_it(n, passes):
+def test_6_a_needle_passes_in_a_sum_where_rounding_explains_it(n, passes):
     """(δ h/4ε)^⅔ is 22,700 for δ = 5e-4, and 1,053 for δ = 5e-6."""
-    h, eps, wrong = np.cbrt(np.finfo(float).eps), np.finfo(float).eps, 5e-6
-    assert (5e-4 * h / (4 * eps)) ** (2 / 3) == pytest.approx(22_700, rel=0.01)
-    assert (n > (wrong * h / (4 * eps)) ** (2 / 3)) == passes
+    h, wrong = np.cbrt(EPS), 5e-6
+    assert (5e-4 * h / (4 * EPS)) ** (2 / 3) == pytest.approx(22_700, rel=0.01)
+    assert (n > (wrong * h / (4 * EPS)) ** (2 / 3)) == passes
 
     def backward(dy, x):
         dx = np.full(n, dy)
@@ -114,5 +114,40 @@ def test_6_a_small_needle_passes_where_rounding_explains_it(n, passes):
         npvae.check_gradient(one_sum, backward, (np.ones(n),), rng=np.random.default_rng(0))
 
 
+@pytest.mark.parametrize("share", [0.9, 1.1])
+def test_6_the_same_needle_is_found_where_the_numbers_are_not_added_up(share):
+    """f(x) = x: the score alone decides, 1e-7 of the norm, though 3000 passes in the sum."""
+    n, needle = 3000, 6
+    dy = np.random.default_rng(0).standard_normal(n)
+    wrong = share * 1e-7 * np.linalg.norm(dy) / abs(dy[needle])
+
+    def backward(dy, x):
+        dx = dy.copy()
+        dx[needle] *= 1 + wrong
+        return dx
+
+    expected = contextlib.nullcontext() if share < 1 else pytest.raises(npvae.GradientError)
+    with expected:
+        npvae.check_gradient(lambda x: x, backward, (np.ones(n),), rng=np.random.default_rng(0))
+    h = np.cbrt(EPS)
+    assert n > (wrong * h / (4 * EPS)) ** (2 / 3)
+
+
 def one_sum(x):
     return np.sum(x)
+
+
+def test_6_the_floor_of_the_numbers_as_they_are():
+    """4ε/h for each of n entries of size 1, over the tolerance, stays below their norm √n."""
+    assert 4 * EPS / np.cbrt(EPS) / 1e-7 == pytest.approx(1.5e-3, rel=0.05)
+
+
+def test_7_both_branches_rise_together():
+    def rms_error(points, h):
+        return np.sqrt(np.mean([(difference(np.exp, x, h) - np.exp(x)) ** 2 for x in points]))
+
+    points = np.linspace(0.5, 1, 200)
+    assert np.exp(10) == pytest.approx(22_026, abs=1)
+    for h, rel in ((1e-2, 1e-3), (1e-9, 0.5)):
+        ratio = rms_error(points + 10, h) / rms_error(points, h)
+        assert ratio == pytest.approx(np.exp(10), rel=rel)
