@@ -1,6 +1,6 @@
 """Activations: each beside its backward, which reads the output y alone.
 
-Remembering y instead of the input a costs nothing, for the next layer needs y anyway.
+Remembering y instead of the input a costs nothing, because the next layer needs y anyway.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ LEAKY_SLOPE = 0.01
 
 
 class Activation(NamedTuple):
-    """A function and its vector-Jacobian product, by output."""
+    """A function, and its vector-Jacobian product as a function of the output."""
 
     forward: Callable  # a -> y
     backward: Callable  # dy, y -> da
@@ -91,7 +91,7 @@ def softplus(a):
 def softplus_backward(dy, y):
     """da = dy (1 − e^−y), because e^y = 1 + e^a.                [activations.12]
 
-    Computed by expm1: in float32, 1 − e^−y is 0 once y < 3e-8, which is a < −17.3.
+    Computed by expm1, because in float32 1 − e^−y is 0 once y < 3e-8, that is, a < −17.3.
     """
     return kernels.softplus_backward(dy, y)
 

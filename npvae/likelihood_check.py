@@ -1,7 +1,8 @@
-"""A likelihood held to its own words: its density, gradient, mean, draws and start must agree.
+"""A likelihood is checked against itself: density, gradient, mean, draws and start must agree.
 
-A gradient that belongs to a wrong density passes central differences. So the density is added up
-over its support, and what it says of mean and spread is compared with `mean` and `draw`.
+If the density is wrong and the gradient belongs to it, central differences find nothing. So the
+density is added up over its support, and its mean and variance are compared with `mean` and
+`draw`.
 """
 
 import math
@@ -17,15 +18,15 @@ from .likelihoods._protocol import check_is_likelihood
 
 STANDARD_ERRORS = 5.5  # a false alarm once in 26 million comparisons
 TOLERANCE = 1e-6  # of sums and quadrature, against 1
-STEP = 1 / 64  # between points of quadrature, in a scale on which the density's ends lie far out
+STEP = 1 / 64  # between points of quadrature, on a scale that stretches the density's ends
 
 
 class LikelihoodError(AssertionError):
-    """A likelihood contradicts itself, or what `Likelihood` says of it."""
+    """A likelihood contradicts itself, or what `Likelihood` promises."""
 
 
 class LikelihoodCheck(NamedTuple):
-    """How far a likelihood is from its own words: the largest of each kind of error."""
+    """How far a likelihood contradicts itself: the largest error of each kind."""
 
     log_mass: float  # nats, of ∫ p(x|z) dx from 1
     gradient: float  # relative, of the backward from central differences
@@ -41,9 +42,9 @@ def check_likelihood(
 
     x (B, D), a few rows and columns in the support -> LikelihoodCheck. The decoder's output is
     drawn from N(0, I). Integrals go over likelihood.support, one coordinate at a time.
-    Raises LikelihoodError, or GradientError of the backward, with what was found; TypeError or
-    ValueError if likelihood is no `Likelihood`, x not in its support, rng no Generator, draws no
-    integer >= 1.
+    Raises LikelihoodError, or GradientError for the backward, with what was found; TypeError or
+    ValueError if likelihood is not a `Likelihood`, x lies outside its support, rng is not a
+    Generator, or draws is not an integer >= 1.
     """
     check_is_likelihood(likelihood)
     check_rng(rng)

@@ -1,8 +1,8 @@
 """log p(x|z): what the decoder emits, read as a distribution over x.
 
-A likelihood is four functions of the decoder's output — log_prob and its backward, mean,
-draw — and a few words on the output: its width, the support of x, a good initial bias, and
-what a decoder gets that ignores z.
+A likelihood is four functions of the decoder's output: log_prob and its backward, mean and
+draw. Beside them stand a few facts: the output's width, a good initial bias for it, the support
+of x, and the floor, the best value of a decoder that ignores z.
 """
 
 from .base import Likelihood

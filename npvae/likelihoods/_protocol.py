@@ -1,4 +1,4 @@
-"""Whether an object is a likelihood at all."""
+"""Is an object a likelihood at all?"""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ METHODS = "log_prob", "log_prob_backward", "mean", "draw", "output_bias", "floor
 
 
 def check_is_likelihood(likelihood) -> None:
-    """Raise TypeError unless likelihood is an instance of a Likelihood that defines all it must."""
+    """Raise TypeError unless likelihood is a Likelihood's instance that defines all it must."""
     if isinstance(likelihood, type) or not isinstance(likelihood, Likelihood):
         raise TypeError(
             f"likelihood is {likelihood!r}; expected an instance of a npvae.Likelihood, such as "

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-ROUNDING = 1e-5  # so far outside [0, 1] is what scaling to it leaves
+ROUNDING = 1e-5  # scaling to [0, 1] may leave it by so much
 DIVIDE = "divide by np.float32({high})"
 
 
@@ -27,8 +27,8 @@ def check_unit_interval(name: str, x: np.ndarray, levels_end: int = 0) -> int:
 def check_grey_levels(name: str, x: np.ndarray, unit: int, if_white: str = DIVIDE) -> None:
     """Raise ValueError unless uint8 x are grey levels, 0 … unit.
 
-    The largest must not lie above 0 and yet at most at half of it: is it white, or dark?
-    if_white says what to do in the first case, with {high} for the largest.
+    Also raises it if the largest lies above 0 and at most at half of unit, since that may be a
+    white pixel or a dark one. if_white says what to do if it is white; {high} is the largest.
     """
     high = x.max()
     if high > unit:

@@ -24,13 +24,13 @@ class Likelihood:
         output_bias(x_mean) -> b (W,) with mean(b) = x_mean (D,)
         floor(x) -> the best mean log p(x) of a decoder that ignores z
 
-    with W other than D in output_width, what is learned in init_learned, and an x of limited
-    range in check_support. The dtype of the output is the dtype of all results.
+    If W is not D, define output_width; if anything is learned, init_learned; if x has a limited
+    range, check_support. All results have the dtype of the output.
 
-    A subclass of one's own is a likelihood as good as those of npvae: `VAE.init` takes any
-    instance, and `check_likelihood` holds it to its word. For that, `support` says where x_d
-    may lie: an interval, a tuple (low, high); or an array of all values, where those that have
-    next to no probability may be left out; or a list of such, one for each column.
+    A subclass of your own is as good a likelihood as those of npvae: `VAE.init` takes any
+    instance, and `check_likelihood` tests it. For that, `support` says where x_d may lie: an
+    interval, as a tuple (low, high); or an array of all values, without those that have next to
+    no probability; or a list of such, one for each column.
     """
 
     support: ClassVar[Support | list[Support]] = (-math.inf, math.inf)
@@ -47,15 +47,15 @@ class Likelihood:
         return f"{type(self).__name__}({choices})"
 
     def init_learned(self, dtype: DTypeLike) -> dict[str, np.ndarray]:
-        """What the likelihood itself learns, by name, where it starts: nothing."""
+        """What the likelihood itself learns, by name, at its start: nothing by default."""
         return {}
 
     def follow(
         self, x: np.ndarray, output: np.ndarray, share: float, **learned: np.ndarray
     ) -> dict[str, np.ndarray]:
-        """Of what is learned, by name, what a batch sets and no gradient moves: nothing.
+        """What a batch sets and no gradient moves, of what is learned, by name: nothing by default.
 
-        share is the part of the rows seen so far, at most an epoch's, that are in this batch.
+        share is this batch's part of the rows seen so far, counting at most one epoch's.
         """
         return {}
 
@@ -68,7 +68,7 @@ class Likelihood:
         return 1
 
     def check_mean(self, name: str, x_mean: np.ndarray) -> None:
-        """Raise ValueError unless x_mean can be a mean of x: it lies in the support."""
+        """Raise ValueError unless x_mean can be a mean of x, that is, lies in the support."""
         self.check_support(name, x_mean)
 
 
@@ -77,7 +77,7 @@ def invert_mean(
 ) -> np.ndarray:
     """The a with mean(a) = x_mean, by halving [−bound, bound] 64 times.    [likelihoods.7]
 
-    mean increases from 0.001 or less to 0.999 or more, and x_mean (D,) is clipped to that
+    mean must increase from 0.001 or less to 0.999 or more, and x_mean (D,) is clipped to that
     """
     target = np.clip(x_mean, 0.001, 0.999, dtype=np.float64)
     low, high = np.full_like(target, -bound), np.full_like(target, bound)

@@ -48,7 +48,7 @@ class Bernoulli(Likelihood):
         return kernels.sigmoid(logits)
 
     def draw(self, logits: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-        """x_d ~ Bernoulli(m_d),  Var[x_d] = m_d (1 − m_d),  m the mean.    [likelihoods.4]
+        """x_d ~ Bernoulli(mean_d),  Var[x_d] = mean_d (1 − mean_d).        [likelihoods.4]
 
         logits (…, D) -> (…, D) of zeros and ones
         Raises TypeError if rng is not a Generator.
@@ -73,8 +73,8 @@ class Bernoulli(Likelihood):
     def check_support(self, name: str, x: np.ndarray) -> int:
         """The number in x that stands for 1: 255 in uint8, which holds grey levels, else 1.
 
-        Raises ValueError unless every entry then lies in [0, 1], and if the largest of uint8 x
-        is above 0 and at most 127: white, or dark?
+        Raises ValueError unless every entry then lies in [0, 1]; and if the largest of uint8 x is
+        1 … 127, since that may be a white pixel or a dark one.
         """
         return check_unit_interval(name, x)
 

@@ -30,14 +30,15 @@ class Categorical(Likelihood):
 
     @property
     def support(self) -> np.ndarray:  # type: ignore[override]
-        """Every x that a level is, (levels,)."""
+        """Every x that is a level, (levels,)."""
         return self._values(np.float64)
 
     def log_prob(self, x: np.ndarray, output: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [a_dk − log Σ_j e^a_dj],  k = (levels − 1) x_d. [likelihoods.27]
 
         x (B, D), output (L, B, D·levels) -> log_px_z (L, B), in nats
-        The largest logit's own e^0 enters by log1p: a level nearly certain keeps its digits.
+        The largest logit's own e^0 = 1 is added by log1p, which keeps the digits of a level that
+        is nearly certain.
         """
         logits = self._logits(output)
         k = self._level(x)[None, ..., None]
@@ -99,9 +100,9 @@ class Categorical(Likelihood):
     def check_support(self, name: str, x: np.ndarray) -> int:
         """The number in x that stands for 1: levels − 1 in uint8, which holds levels, else 1.
 
-        Raises ValueError unless every entry is then a level, floats to a thousandth of a step
-        or to rounding, and if the largest of uint8 x is above 0 and at most half of levels − 1:
-        white, or dark?
+        Raises ValueError unless every entry is then a level, floats to a thousandth of a step or
+        to rounding; and if the largest of uint8 x is above 0 and at most half of levels − 1,
+        since that may be a white pixel or a dark one.
         """
         if x.dtype == np.uint8:
             check_grey_levels(name, x, self.levels - 1, "take Categorical({high} + 1)")

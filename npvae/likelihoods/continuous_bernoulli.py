@@ -1,7 +1,8 @@
 """Continuous Bernoulli: a grey pixel, with a density.
 
-Every pixel keeps to one end of [0, 1], a > 0 to white and a < 0 to black. With s = |a| and y its
-distance from that end, y ~ s e^−sy / (1 − e^−s): an exponential, cut off at 1.
+Every pixel leans to one end of [0, 1], with a > 0 to white and with a < 0 to black. Let y be its
+distance from that end. Its density is r e^−ry / (1 − e^−r), r = |a|: an exponential distribution
+of rate r, cut off at 1.
 """
 
 from dataclasses import dataclass
@@ -16,48 +17,50 @@ from ._support import check_unit_interval
 from .base import Likelihood, invert_mean
 
 EVEN = np.arange(2, 21, 2)
-# B_2n/(2n)! = −2 (−1)^n ζ(2n)/(2π)^2n; ten terms serve up to s = 1
+# c_n = B_2n/(2n)! = −2 (−1)^n ζ(2n)/(2π)^2n, B_2n a Bernoulli number; ten serve up to r = 1
 SERIES = -2 * (-1.0) ** (EVEN / 2) * zeta(EVEN) / (2 * np.pi) ** EVEN
 
 
-def log_mass(s: np.ndarray) -> np.ndarray:
-    """ψ(s) = log ∫₀¹ e^−sy dy = log((1 − e^−s)/s) = −s/2 + Σ_n B_2n/(2n)! s^2n/2n. [likelihoods.22]
+def log_mass(rate: np.ndarray) -> np.ndarray:
+    """ψ(r) = log ∫₀¹ e^−ry dy = log((1 − e^−r)/r) = −r/2 + Σ_n c_n r^2n/2n.     [likelihoods.22]
 
-    s (…) >= 0 -> (…); the series below s = 1, where the fraction is near 1 and its logarithm small
+    rate r (…) >= 0 -> (…)
+    The series below r = 1, where the fraction is near 1 and its logarithm small.
     """
-    near, far = np.minimum(s, 1), np.maximum(s, 1)
+    near, far = np.minimum(rate, 1), np.maximum(rate, 1)
     square = near * near
-    series = square * polyval(square, (SERIES / EVEN).astype(s.dtype)) - near / 2
-    return np.where(s < 1, series, np.log(-np.expm1(-far) / far))
+    series = square * polyval(square, (SERIES / EVEN).astype(rate.dtype)) - near / 2
+    return np.where(rate < 1, series, np.log(-np.expm1(-far) / far))
 
 
-def mean_distance(s: np.ndarray) -> np.ndarray:
-    """E[y] = −ψ'(s) = 1/s − 1/(e^s − 1) = ½ − Σ_n B_2n/(2n)! s^(2n−1).     [likelihoods.23]
+def mean_distance(rate: np.ndarray) -> np.ndarray:
+    """E[y] = −ψ'(r) = 1/r − 1/(e^r − 1) = ½ − Σ_n c_n r^(2n−1).            [likelihoods.23]
 
-    s (…) >= 0 -> (…) in (0, ½]; the series below s = 1, where the fractions nearly cancel
+    rate r (…) >= 0 -> (…) in (0, ½]
+    The series below r = 1, where the fractions nearly cancel.
     """
-    near, far = np.minimum(s, 1), np.maximum(s, 1)
-    series = 0.5 - near * polyval(near * near, SERIES.astype(s.dtype))
-    return np.where(s < 1, series, 1 / far + np.exp(-far) / np.expm1(-far))
+    near, far = np.minimum(rate, 1), np.maximum(rate, 1)
+    series = 0.5 - near * polyval(near * near, SERIES.astype(rate.dtype))
+    return np.where(rate < 1, series, 1 / far + np.exp(-far) / np.expm1(-far))
 
 
 @dataclass(frozen=True)
 class ContinuousBernoulli(Likelihood):
     """x_d ∈ [0, 1] with the density λ^x (1 − λ)^(1−x) C(λ), λ_d = sigmoid(logits_d).
 
-    What Bernoulli gives grey targets, with the normaliser that they lack there.
+    Bernoulli's value of grey targets, with the normaliser C that it lacks.
     Loaiza-Ganem & Cunningham 2019.
     """
 
     support: ClassVar = (0.0, 1.0)
 
     def log_prob(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """log p(x|z) = Σ_d [a_d x_d − φ(a_d)] = −Σ_d [s_d y_d + ψ(s_d)].     [likelihoods.21]
+        """log p(x|z) = Σ_d [a_d x_d − κ(a_d)] = −Σ_d [r_d y_d + ψ(r_d)].     [likelihoods.21]
 
-        x (B, D), a the logits (L, B, D) -> log_px_z (L, B), in nats; φ(a) = log((e^a − 1)/a)
+        x (B, D), a the logits (L, B, D) -> log_px_z (L, B), in nats; κ(a) = log((e^a − 1)/a)
         """
-        s, y = np.abs(logits), np.where(logits < 0, x, 1 - x)
-        return -np.sum(s * y + log_mass(s), axis=-1)
+        rate, y = np.abs(logits), np.where(logits < 0, x, 1 - x)
+        return -np.sum(rate * y + log_mass(rate), axis=-1)
 
     def log_prob_backward(
         self, dlog_px_z: np.ndarray, x: np.ndarray, logits: np.ndarray
@@ -77,15 +80,15 @@ class ContinuousBernoulli(Likelihood):
         return np.where(logits < 0, y, 1 - y)
 
     def draw(self, logits: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
-        """y = −log(1 − u (1 − e^−s))/s,  u ~ U[0, 1).            [likelihoods.26]
+        """y = −log(1 − u (1 − e^−r))/r,  u ~ U[0, 1).            [likelihoods.26]
 
         logits (…, D) -> x (…, D) in [0, 1]
         Raises TypeError if rng is not a Generator.
         """
         check_rng(rng)
-        s = np.maximum(np.abs(logits), 1e-20)  # there y = u, to the last digit
+        rate = np.maximum(np.abs(logits), 1e-20)  # there y = u, to the last digit
         u = rng.random(logits.shape, logits.dtype)
-        y = np.minimum(-np.log1p(u * np.expm1(-s)) / s, 1)
+        y = np.minimum(-np.log1p(u * np.expm1(-rate)) / rate, 1)
         return np.where(logits < 0, y, 1 - y)
 
     def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
@@ -96,14 +99,14 @@ class ContinuousBernoulli(Likelihood):
         return invert_mean(self.mean, x_mean)
 
     def check_support(self, name: str, x: np.ndarray) -> int:
-        """The number in x that stands for 1, as Bernoulli has it."""
+        """The number in x that stands for 1, as for Bernoulli."""
         return check_unit_interval(name, x)
 
     def floor(self, x: np.ndarray) -> float:
         """max_a (1/N) Σ_n log p(x_n|a), at mean(a) = x̄, the mean image.    [likelihoods.35]
 
-        x (N, D) in [0, 1] -> nats, in float64; x̄ is clipped to [0.001, 0.999], for the maximum
-        is infinite at a pixel that is black, or white, in every row
+        x (N, D) in [0, 1] -> nats, in float64; x̄ is clipped to [0.001, 0.999], because the
+        maximum is infinite at a pixel that is black, or white, in every row
         """
         x_mean = x.mean(axis=0, dtype=np.float64)
         return self.log_prob(x_mean[None], self.output_bias(x_mean)[None, None]).item()

@@ -1,4 +1,4 @@
-"""Gaussians: a pixel is a real number, and its width is stated or emitted."""
+"""Gaussians: a pixel is a real number, whose width is stated, or emitted by the decoder."""
 
 import math
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ LOG_2PI = math.log(2 * math.pi)
 class Gaussian(Likelihood):
     """x_d ~ N(mean_d, σ²) with one stated σ, normalised.
 
-    Raises TypeError or ValueError unless 1e-15 < sigma < 1e15, for
-    float32 holds its square and the inverse of that.
+    Raises TypeError or ValueError unless 1e-15 < sigma < 1e15, where
+    float32 holds σ² and 1/σ².
     """
 
     sigma: float
@@ -72,9 +72,9 @@ class Gaussian(Likelihood):
 class HeteroscedasticGaussian(Likelihood):
     """x_d ~ N(mean_d, σ_d²), mean and width both emitted by the decoder.
 
-    The decoder's output (L, B, 2D) is `mean` and `s`, side by side, and σ² = min_sigma² + e^s.
-    The floor is smooth, so no gradient is cut, and necessary: without one, a pixel that never
-    changes lets σ → 0 and log p(x|z) → ∞.
+    The decoder's output (L, B, 2D) is `mean` and `a`, side by side, and σ² = min_sigma² + e^a.
+    The floor min_sigma is smooth, so no gradient is cut off. It is necessary because without
+    it a pixel that never changes lets σ → 0 and log p(x|z) → ∞.
     Raises TypeError or ValueError unless 1e-15 < min_sigma < 1e15.
     """
 
@@ -85,12 +85,12 @@ class HeteroscedasticGaussian(Likelihood):
         object.__setattr__(self, "min_sigma", float(self.min_sigma))  # JSON knows no np.float32
 
     def mean_logvar(self, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """mean,  log σ² = log(min_sigma² + e^s).                [likelihoods.12]
+        """mean,  log σ² = log(min_sigma² + e^a).                [likelihoods.12]
 
         output (…, 2D) -> mean, logvar (…, D)
         """
-        mean, s = np.split(output, 2, axis=-1)
-        return mean, np.logaddexp(s, s.dtype.type(2 * math.log(self.min_sigma)))
+        mean, a = np.split(output, 2, axis=-1)
+        return mean, np.logaddexp(a, a.dtype.type(2 * math.log(self.min_sigma)))
 
     def log_prob(self, x: np.ndarray, output: np.ndarray) -> np.ndarray:
         """log p(x|z) = −½ Σ_d [(x_d − mean_d)²/σ_d² + log 2πσ_d²], in nats.    [likelihoods.13]
@@ -104,18 +104,18 @@ class HeteroscedasticGaussian(Likelihood):
     def log_prob_backward(
         self, dlog_px_z: np.ndarray, x: np.ndarray, output: np.ndarray
     ) -> np.ndarray:
-        """dmean = dlog_px_z error/σ²,  ds = dlog_px_z ½ (error²/σ² − 1) e^s/σ².    [likelihoods.14]
+        """dmean = dlog_px_z error/σ²,  da = dlog_px_z ½ (error²/σ² − 1) e^a/σ².    [likelihoods.14]
 
         dlog_px_z (L, B), x (B, D), output (L, B, 2D) -> (L, B, 2D)
         """
         mean, logvar = self.mean_logvar(output)
-        s = output[..., mean.shape[-1] :]
+        a = output[..., mean.shape[-1] :]
         dlog_px_z = dlog_px_z[..., None]
         error = x - mean
         precision = np.exp(-logvar)
         dmean = dlog_px_z * error * precision
         dlogvar = dlog_px_z * (error * error * precision - 1) / 2
-        return np.concatenate([dmean, dlogvar * np.exp(s - logvar)], axis=-1)
+        return np.concatenate([dmean, dlogvar * np.exp(a - logvar)], axis=-1)
 
     def mean(self, output: np.ndarray) -> np.ndarray:
         """E[x|z] = mean.        (…, 2D) -> (…, D)                [likelihoods.10]"""
@@ -136,9 +136,9 @@ class HeteroscedasticGaussian(Likelihood):
         return 2 * data_dim
 
     def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
-        """The b with mean(b) = x_mean, and s = 0.               [likelihoods.7]
+        """The b with mean(b) = x_mean, and a = 0.               [likelihoods.7]
 
-        x_mean (D,) -> (2D,); s = 0 is σ just above 1, wide enough for data of unit range
+        x_mean (D,) -> (2D,); a = 0 is σ just above 1, wide enough for data of unit range
         """
         return np.concatenate([x_mean, np.zeros_like(x_mean)])
 

@@ -10,7 +10,7 @@ from .._checks import check_number, check_rng
 from .base import Likelihood
 from .gaussian import LOG_2PI, best_constant
 
-MIN_VARIANCE = 1e-30  # so that its logarithm is finite, and float32 holds its inverse
+MIN_VARIANCE = 1e-30  # its logarithm is finite, and float32 holds its inverse
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class LearnedGaussian(Likelihood):
     """x_d ~ N(mean_d, e^logvar), one width for all pixels, learned with the weights.
 
     sigma       where it starts
-    optimal     logvar follows no gradient: with each batch training moves it towards
-                optimal_logvar, by as much as the batch is of the data
+    optimal     logvar follows no gradient; each batch moves it towards that batch's
+                optimal_logvar, by the batch's share of the data
     Raises TypeError or ValueError unless 1e-15 < sigma < 1e15 and optimal is a bool.
     Rybkin et al. 2021, the σ-VAE.
     """
@@ -82,8 +82,8 @@ class LearnedGaussian(Likelihood):
         """σ² ← (1 − share) σ² + share · the mean of (x_d − mean_d)², if optimal.  [likelihoods.36]
 
         x (B, D), mean the output (L, B, D), logvar (1,) -> {"logvar": (1,)}; {} if not optimal
-        A running mean: the width belongs to about as many rows as 1/share batches hold, and one
-        small batch that is reconstructed by luck cannot set it. Added up in float64.
+        A running mean over about 1/share batches, so that one small batch that is by luck
+        reconstructed well cannot set the width. Added up in float64.
         """
         if not self.optimal:
             return {}

@@ -6,6 +6,7 @@ from scipy.optimize import brentq, minimize_scalar
 
 from npvae import ACTIVATIONS, check_gradient
 from npvae.activations import sigmoid, sigmoid_backward, tanh, tanh_backward
+from npvae.kernels import reference
 
 
 def difference(f, a, h=1e-6):
@@ -78,6 +79,13 @@ def test_6_where_the_slope_of_tanh_ends(dtype, end):
     assert before < 1
     assert beyond == 1
     assert tanh_backward(np.ones(1, np.float32), np.ones(1, np.float32)) == 0
+
+
+def test_7_a_negative_leaky_slope_has_a_backward_that_is_wrong():
+    a = np.array([-2.0, 3.0])
+    y = reference.leaky_relu(a, -0.01)
+    np.testing.assert_allclose(y, [0.02, 3])
+    np.testing.assert_array_equal(reference.leaky_relu_backward(np.ones(2), y, -0.01), 1)
 
 
 def test_the_table_of_lost_slopes():
