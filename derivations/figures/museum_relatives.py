@@ -23,6 +23,8 @@ from npvae import relatives
 HERE = Path(__file__).resolve()
 RED, BLUE = "#D55E00", "#0072B2"
 TRAINED, HELD_OUT, SIGMA = 3000, 500, 0.5
+# BLAS adds in another order with another number of threads, and games end elsewhere.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def digits(binary):
@@ -111,7 +113,7 @@ def run_apart(name, mistake, folder):
     if mistake is not None:
         museum.make(mistake, tree)
     path = f"{tree}{os.pathsep}{HERE.parent}"
-    environment = os.environ | {"NPVAE_KERNELS": "reference", "PYTHONPATH": path}
+    environment = os.environ | ONE_THREAD | {"NPVAE_KERNELS": "reference", "PYTHONPATH": path}
     file = folder / "result.npz"
     subprocess.run([sys.executable, str(HERE), name, file], cwd=tree, env=environment, check=True)
     return dict(np.load(file))
