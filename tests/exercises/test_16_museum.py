@@ -62,7 +62,7 @@ def test_4_change_a_line():
     list(npvae.train(vae, x, epochs=20, batch_size=20, optimizer=npvae.Adam(2e-3), rng=rng))
     before = npvae.diagnose(vae, x).vitals.evaluation
     vae.params.encoder[-1].W[:, 5:] = 0
-    vae.params.encoder[-1].b[:, 5:] = -10
+    vae.params.encoder[-1].b[5:] = -10
     diagnosis = npvae.diagnose(vae, x)
     after = diagnosis.vitals.evaluation
     mu, _ = vae.encode(x)
