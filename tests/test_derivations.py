@@ -206,7 +206,7 @@ def test_quoted_code_is_the_codes(page):
     """A block of Python that begins with a file's name stands there, docstrings left out."""
     for language, block in FENCED.findall(page.read_text(encoding="utf-8")):
         first, _, quoted = block.partition("\n")
-        if language == "python" and first.startswith("# npvae/"):
+        if language == "python" and first.startswith(("# npvae/", "# derivations/")):
             source = DOCSTRING.sub("", (ROOT / first[2:]).read_text(encoding="utf-8"))
             assert without_space(quoted) in without_space(source), first
 

@@ -1,12 +1,15 @@
 """What derivations/13-kernels.md says of the compiled kernels: the order of a sum, to the bit."""
 
+import json
 import re
+from itertools import chain
 
 import mpmath
 import numpy as np
 import pytest
 from numba import from_dtype, njit, types
 
+from equations import ROOT
 from npvae.kernels import compiled, functions, products, vectors
 from npvae.kernels.vectors import add_outer_product, lanes, load_transposed, start, store
 
@@ -145,3 +148,20 @@ def test_log1p_is_a_short_series_of_artanh():
             coefficients = U * (exact - 2 * s)
             allowed = remainder + coefficients + 4e-16
             assert abs(float(functions._log1p32(x)) - exact) <= allowed
+
+
+def test_the_page_prints_what_was_measured():
+    page = (ROOT / "derivations" / "13-kernels.md").read_text(encoding="utf-8")
+    figures = ROOT / "derivations" / "figures"
+    measured = json.loads((figures / "kernels.json").read_text(encoding="utf-8"))
+    for step in measured.pop("steps"):
+        us = f"{step['µs']:,}".replace(",", " ")
+        share = f"{step['of the peak']:.0%}".replace("%", " %")
+        cells = f"{step['intensity']:.2f}", us, f"{step['GFLOP/s']}", share
+        assert re.search(
+            rf"^\| {step['step']} \|.* \| {re.escape(' | '.join(cells))} \|$", page, re.M
+        )
+    for key, numbers in measured.items():
+        rows = numbers.values() if isinstance(numbers, dict) else chain(*numbers)
+        for number in rows:
+            assert re.search(rf"\b{number}\b", page), (key, number)

@@ -1,8 +1,12 @@
-"""Draws kernels.png and prints the tables of chapter 13: one product on its way to the roof.
+"""Measures the tables of chapter 13, keeps them in kernels.json, and draws kernels.png.
 
-python derivations/figures/kernels.py
+    python derivations/figures/kernels.py           measures your machine: some minutes
+    python derivations/figures/kernels.py --draw    draws what kernels.json says
+
+Step 6 multiplies images of MNIST, which are downloaded if need be.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +24,7 @@ from npvae.kernels.functions import EXACT
 from npvae.kernels.products import LISTED, TEN
 from npvae.kernels.vectors import Tile, add_outer_product, start, store
 
+HERE = Path(__file__).resolve()
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 B, D, H = 100, 784, 500
 FLOPS = 2 * B * D * H
@@ -46,39 +51,39 @@ print(min(epoch.seconds for epoch in epochs) / 50)
 
 
 @njit(**EXACT)
-def row_times_column(a, b, y):
-    for i in range(a.shape[0]):
-        for j in range(b.shape[1]):
+def row_times_column(x, W, y):
+    for i in range(x.shape[0]):
+        for j in range(W.shape[1]):
             total = np.float32(0)
-            for k in range(b.shape[0]):
-                total += a[i, k] * b[k, j]
+            for k in range(W.shape[0]):
+                total += x[i, k] * W[k, j]
             y[i, j] = total
 
 
 @njit(**EXACT)
-def rows_of_b(a, b, y):
+def along_the_rows(x, W, y):
     y[:] = 0
-    for i in range(a.shape[0]):
+    for i in range(x.shape[0]):
         y_i = y[i]
-        for k in range(b.shape[0]):
-            a_ik, b_k = a[i, k], b[k]
-            for j in range(b.shape[1]):
-                y_i[j] += a_ik * b_k[j]
+        for k in range(W.shape[0]):
+            x_ik, W_k = x[i, k], W[k]
+            for j in range(W.shape[1]):
+                y_i[j] += x_ik * W_k[j]
 
 
 @njit(**EXACT)
-def two_rows_four_terms(a, b, y):
+def two_rows_four_terms(x, W, y):
     y[:] = 0
-    for i in range(0, a.shape[0], 2):
+    for i in range(0, x.shape[0], 2):
         y_0, y_1 = y[i], y[i + 1]
-        for k in range(0, b.shape[0], 4):
-            b_0, b_1, b_2, b_3 = b[k], b[k + 1], b[k + 2], b[k + 3]
-            p_0, p_1, p_2, p_3 = a[i, k], a[i, k + 1], a[i, k + 2], a[i, k + 3]
-            q_0, q_1, q_2, q_3 = a[i + 1, k], a[i + 1, k + 1], a[i + 1, k + 2], a[i + 1, k + 3]
-            for j in range(b.shape[1]):
-                c_0, c_1, c_2, c_3 = b_0[j], b_1[j], b_2[j], b_3[j]
-                y_0[j] = y_0[j] + p_0 * c_0 + p_1 * c_1 + p_2 * c_2 + p_3 * c_3
-                y_1[j] = y_1[j] + q_0 * c_0 + q_1 * c_1 + q_2 * c_2 + q_3 * c_3
+        for k in range(0, W.shape[0], 4):
+            W_0, W_1, W_2, W_3 = W[k], W[k + 1], W[k + 2], W[k + 3]
+            u_0, u_1, u_2, u_3 = x[i, k], x[i, k + 1], x[i, k + 2], x[i, k + 3]
+            v_0, v_1, v_2, v_3 = x[i + 1, k], x[i + 1, k + 1], x[i + 1, k + 2], x[i + 1, k + 3]
+            for j in range(W.shape[1]):
+                w_0, w_1, w_2, w_3 = W_0[j], W_1[j], W_2[j], W_3[j]
+                y_0[j] = y_0[j] + u_0 * w_0 + u_1 * w_1 + u_2 * w_2 + u_3 * w_3
+                y_1[j] = y_1[j] + v_0 * w_0 + v_1 * w_1 + v_2 * w_2 + v_3 * w_3
 
 
 @njit(**EXACT)
@@ -187,7 +192,7 @@ def measure_products():
     y, b = np.empty((B, H), np.float32), np.zeros(H, np.float32)
     for number, loop, intensity in (
         (1, row_times_column, 2 / 8),
-        (2, rows_of_b, 2 / 12),
+        (2, along_the_rows, 2 / 12),
         (3, two_rows_four_terms, 16 / 32),
     ):
         yield number, intensity, 1, seconds(loop, x, W, y, runs=20)
@@ -198,7 +203,7 @@ def measure_products():
 
 
 def intensity_of(tile):
-    """Operations for each byte that it loads, in float32: I of (kernels.2)."""
+    """Operations for each byte that it loads, in float32: the intensity of (kernels.2)."""
     rows, numbers = tile[0], tile[1] * TILE.lanes
     return 2 * rows * numbers / (4 * (rows + numbers))
 
@@ -239,79 +244,84 @@ def clocked(function, *args):
     return time.perf_counter() - start
 
 
-def draw(points, peaks, rates):
-    figure = Figure(figsize=(8, 4), layout="constrained")
+def draw(steps, peaks, rates):
+    figure = Figure(figsize=(5.6, 4.4), layout="constrained")
     axes = figure.subplots()
     intensity = np.geomspace(0.08, 8, 200)
-    for threads, style in ((1, "-"), (2, "--")):
-        roof = np.minimum(peaks[threads], threads * rates["first cache"] * intensity)
-        axes.loglog(intensity, roof / 1e9, style, color=GREY, linewidth=1.2)
+    for threads, style in (("1", "-"), ("2", "--")):
+        roof = np.minimum(peaks[threads], int(threads) * rates["first cache"] * intensity)
+        axes.loglog(intensity, roof, style, color=GREY, linewidth=1.2)
         axes.text(
-            1, peaks[threads] * 1.06e-9, f"{threads} thread{'s' * (threads > 1)}", color=GREY,
-            ha="left", va="bottom",
+            0.75, peaks[threads] * 1.06, f"peak of {threads} core{'s' * (threads > '1')}",
+            color=GREY, ha="left", va="bottom",
         )  # fmt: skip
     words = {
         1: "1  row · column",
         2: "2  along the rows",
         3: "3  two rows, four terms",
-        4: "4  tile in registers",
+        4: "4  tile",
         5: "5  two threads",
         6: "6  zeros left out",
     }
-    for number, x, threads, taken in points:
-        colour = {1: BLUE, 2: ORANGE}[threads] if number < 6 else GREEN
-        axes.loglog(x, FLOPS / taken / 1e9, "o", color=colour)
+    for step, x, speed in ((each["step"], each["intensity"], each["GFLOP/s"]) for each in steps):
+        colour = BLUE if step < 5 else ORANGE if step == 5 else GREEN
+        axes.loglog(x, speed, "o", color=colour)
         axes.annotate(
-            words[number], (x, FLOPS / taken / 1e9), (8, -4), textcoords="offset points",
-            va="center" if number in (1, 6) else "top", color=colour,
+            words[step], (x, speed), (8, -4), textcoords="offset points",
+            va="center" if step in (1, 6) else "top", color=colour, fontsize=11,
         )  # fmt: skip
-    x, y = 0.085, 0.085 * rates["first cache"] / 1e9
     axes.text(
-        x, 1.15 * y, "loads from the first cache", color=GREY,
-        rotation=np.degrees(np.arctan2(y, x)), rotation_mode="anchor", transform_rotates_text=True,
+        0.088, 0.098 * rates["first cache"], "loads from the first cache", color=GREY, fontsize=9,
+        rotation=29, rotation_mode="anchor",
     )  # fmt: skip
-    axes.set(
-        xlabel="operations for each byte between first cache and registers",
-        ylabel="GFLOP/s",
-        xlim=(0.08, 8),
-        ylim=(1, 1000),
-    )
+    axes.set_xlabel("operations for each byte loaded or stored", fontsize=11)
+    axes.set_ylabel("GFLOP/s", fontsize=11)
+    axes.set(xlim=(0.08, 10), ylim=(1, 1000))
     axes.set_xticks([0.1, 0.25, 0.5, 1, 2, 4, 8], ["0.1", "0.25", "0.5", "1", "2", "4", "8"])
     axes.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1000"])
     axes.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
+    figure.savefig(HERE.with_suffix(".png"), dpi=120)
+
+
+def measure():
+    """All of the chapter's tables, rounded as the chapter prints them."""
+    peaks = {threads: peak(threads) for threads in (1, 2)}
+    sizes = {"first cache": 2**14, "second cache": 2**18, "memory": 2**28}
+    steps = [
+        {
+            "step": number,
+            "intensity": round(intensity, 2),
+            "µs": round(taken * 1e6),
+            "GFLOP/s": round(FLOPS / taken / 1e9, 1),
+            "of the peak": round(FLOPS / taken / peaks[threads], 2),
+        }
+        for number, intensity, threads, taken in measure_products()
+    ]
+    return {
+        "steps": steps,
+        "peaks, GFLOP/s": {threads: round(rate / 1e9) for threads, rate in peaks.items()},
+        "loads, GB/s": {place: round(bandwidth(size) / 1e9) for place, size in sizes.items()},
+        "loops over 78 400 pixels, µs": {
+            words: round(taken * 1e6) for words, taken in measure_loops()
+        },
+        "a step of training, ms": {
+            f"{products}, {threads} BLAS threads": round(1e3 * step_seconds(products, threads), 1)
+            for products, threads in (("numba", 1), ("BLAS", 1), ("BLAS", 2))
+        },
+        "half an array alone, and after the other has read it, µs": sorted(
+            [round(1e6 * alone), round(1e6 * read)] for alone, read in measure_sharing()
+        ),
+    }
 
 
 def main():
-    peaks = {threads: peak(threads) for threads in (1, 2)}
-    rates = {
-        "first cache": bandwidth(2**14),
-        "second cache": bandwidth(2**18),
-        "memory": bandwidth(2**28),
-    }
-    for threads, rate in peaks.items():
-        print(f"peak, threads {threads}: {rate / 1e9:.0f} GFLOP/s")
-    for place, rate in rates.items():
-        print(f"{place}: {rate / 1e9:.0f} GB/s")
-    points = list(measure_products())
-    print("\n| step | operations a byte | µs | GFLOP/s | of the peak |\n|" + " ---: |" * 5)
-    for number, intensity, threads, taken in points:
-        rate = FLOPS / taken
-        print(
-            f"| {number} | {intensity:.2f} | {taken * 1e6:,.0f} | {rate / 1e9:.1f} "
-            f"| {rate / peaks[threads]:.0%} |"
-        )
-    draw(points, peaks, rates)
-    print("\n| loop over 78 400 pixels, one thread | µs |\n| --- | ---: |")
-    for words, taken in measure_loops():
-        print(f"| {words} | {taken * 1e6:.0f} |")
-    print("\n| products by | BLAS threads | ms a step |\n| --- | ---: | ---: |")
-    for products, blas_threads in (("numba", 1), ("BLAS", 1), ("BLAS", 2)):
-        print(f"| {products} | {blas_threads} | {1e3 * step_seconds(products, blas_threads):.2f} |")
-    print("\n| own half, µs | after the other thread has read it, µs |\n| ---: | ---: |")
-    for alone, read in sorted(measure_sharing(), key=lambda pair: pair[1]):
-        print(f"| {alone * 1e6:.0f} | {read * 1e6:.0f} |")
+    file = HERE.with_suffix(".json")
+    if "--draw" not in sys.argv:
+        file.write_text(json.dumps(measure(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    print(file.read_text("utf-8"))
+    measured = json.loads(file.read_text("utf-8"))
+    draw(measured["steps"], measured["peaks, GFLOP/s"], measured["loads, GB/s"])
 
 
 if __name__ == "__main__":

@@ -125,6 +125,18 @@ def judge(folder, x):
         return npvae.evaluate(vae, x, samples=10, rng=np.random.default_rng(5)), findings
 
 
+def further(plain, twice_as_wide, x):
+    """The plain run at z = mu; and the run that drew with σ = exp(logvar), charged for that σ."""
+    x = npvae.binarize(x, rng=np.random.default_rng(4))
+    vae = npvae.VAE.load(plain / "vae.npz")
+    noise = np.zeros((1, len(x), vae.latent_dim), vae.dtype)
+    print(f"at z = mu: {npvae.elbo(vae, x, noise).bound.mean():.1f}")
+    vae = npvae.VAE.load(twice_as_wide / "vae.npz")
+    for a in vae.params.encoder[-1]:
+        a[..., vae.latent_dim :] *= 2
+    print(f"logvar doubled: {npvae.evaluate(vae, x, samples=10, rng=np.random.default_rng(5))}")
+
+
 def draw(axes, strip, name, setting, wrong, right):
     """The two curves, and eight samples of the model that learned with the mistake."""
     bounds = json.loads((wrong / "record.json").read_text(encoding="utf-8"))["bounds"]
@@ -163,6 +175,7 @@ def main():
             worth, findings = judge(run.result(), x)
             print(f"{name}: said {record['bounds'][-1:]} {record['end']}; worth {worth}")
             print("   told", record["told"], "found", [type(f).__name__ for f in findings])
+        further(right["plain"].result(), wrong["σ = exp(logvar)"].result(), x)
         for sheet, exhibits in SHEETS.items():
             figure = Figure(figsize=(9, 1.35 * len(exhibits)), layout="constrained")
             rows = figure.subplots(len(exhibits), 2, width_ratios=[3, 5])

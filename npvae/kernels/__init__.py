@@ -3,8 +3,8 @@
 `reference` says what each kernel computes; `compiled` computes it fast and is what runs.
 NPVAE_KERNELS=reference runs the library on NumPy alone.
 
-Beside kernels, an engine has `pace`, the number of threads for a loop that calls them, and
-`clock`, which does not count the seconds of the compiler.
+Besides its kernels, an engine has `pace`, which chooses how many threads a loop of them gets, and
+`clock`, which leaves out the seconds of the compiler.
 """
 
 import os

@@ -45,7 +45,7 @@ def _batch(loop, chunk, x, rows, unit, dtype, *key):
     if rows.size and rows.astype(u64).max() >= len(x):
         raise IndexError(f"rows span [{rows.min()}, {rows.max()}]; expected 0 to {len(x) - 1}")
     batch = np.empty((rows.size, x.shape[1]), dtype)
-    # Not `plain`, for x may be large and read-only: a file mapped into memory.
+    # Not `plain`, because x may be large and read-only: a file mapped into memory.
     x = x if x.flags.c_contiguous and x.flags.aligned else x.copy()
     args = batch.reshape(-1), x, rows.astype(np.int64), dtype.type(unit), *key
     over_chunks(loop)(batch.size, chunk, *args)

@@ -55,19 +55,19 @@ def _power_of_two(n):
 
 @scalar
 def _split(x):
-    """n and e^r − 1 for x = n ln 2 + r, |r| ≤ ½ ln 2: Σ_k r^k / k! to k = 7.    [kernels.5]"""
+    """n and e^δ − 1 for x = n ln 2 + δ, |δ| ≤ ½ ln 2: Σ_k δ^k / k! to k = 7.    [kernels.5]"""
     shifted = x * LOG2_E + TO_INTEGER
     n = shifted - TO_INTEGER
-    r = (x - n * LN2_HIGH) - n * LN2_LOW
-    p = f32(1 / 720) + r * f32(1 / 5040)
-    p = f32(1 / 24) + r * (f32(1 / 120) + r * p)
-    p = HALF + r * (f32(1 / 6) + r * p)
-    return np.int32(f32(shifted).view(np.int32) - TO_INTEGER_BITS), r + r * r * p
+    delta = (x - n * LN2_HIGH) - n * LN2_LOW
+    p = f32(1 / 720) + delta * f32(1 / 5040)
+    p = f32(1 / 24) + delta * (f32(1 / 120) + delta * p)
+    p = HALF + delta * (f32(1 / 6) + delta * p)
+    return np.int32(f32(shifted).view(np.int32) - TO_INTEGER_BITS), delta + delta * delta * p
 
 
 @scalar
 def _exp32(x):
-    """e^x = 2^n e^r."""
+    """e^x = 2^n e^δ."""
     x = f32(-104) if x < f32(-104) else f32(89) if x > f32(89) else x  # beyond: 0 and inf
     n, p = _split(x)
     # In two steps: 2^n itself may be too small or too large for a float32's exponent.
@@ -77,7 +77,7 @@ def _exp32(x):
 
 @scalar
 def _expm1_32(x):
-    """e^x − 1 = 2^n (e^r − 1) + (2^n − 1), in two steps too. For |x| ≤ ½ ln 2 it is x + x²·(…)."""
+    """e^x − 1 = 2^n (e^δ − 1) + (2^n − 1), in two steps too. For |x| ≤ ½ ln 2 it is x + x²·(…)."""
     x = f32(-20) if x < f32(-20) else f32(89) if x > f32(89) else x  # beyond: −1 and inf
     n, p = _split(x)
     half = n >> 1
@@ -87,22 +87,22 @@ def _expm1_32(x):
 
 @scalar
 def _log1p32(x):
-    """log(1 + x) = 2 artanh(s) = 2 Σ_k s^(2k+1) / (2k + 1), s = x / (2 + x), k ≤ 7. [kernels.6]"""
-    two_s = TWO * x / (TWO + x)  # not x / (2 + x), which would round a subnormal x
-    q = HALF * two_s
-    q = q * q
-    p = f32(1 / 13) + q * f32(1 / 15)
-    p = f32(1 / 9) + q * (f32(1 / 11) + q * p)
-    p = f32(1 / 5) + q * (f32(1 / 7) + q * p)
-    return two_s + two_s * q * (f32(1 / 3) + q * p)
+    """log(1 + x) = 2 artanh(t) = 2 Σ_k t^(2k+1) / (2k + 1), t = x / (2 + x), k ≤ 7. [kernels.6]"""
+    two_t = TWO * x / (TWO + x)  # not x / (2 + x), which would round a subnormal x
+    t = HALF * two_t
+    t2 = t * t
+    p = f32(1 / 13) + t2 * f32(1 / 15)
+    p = f32(1 / 9) + t2 * (f32(1 / 11) + t2 * p)
+    p = f32(1 / 5) + t2 * (f32(1 / 7) + t2 * p)
+    return two_t + two_t * t2 * (f32(1 / 3) + t2 * p)
 
 
 @scalar
 def _tanh32(x):
-    """tanh x = t / (t + 2) for t = e^2x − 1, from |x| so that nothing cancels."""
+    """tanh x = e / (e + 2) for e = e^2x − 1, from |x| so that nothing cancels."""
     size = abs(x)
-    t = _expm1_32(TWO * (f32(10) if size > f32(10) else size))  # beyond: 1
-    y = t / (t + TWO)
+    e = _expm1_32(TWO * (f32(10) if size > f32(10) else size))  # beyond: 1
+    y = e / (e + TWO)
     return -y if x < ZERO else y
 
 

@@ -1,8 +1,8 @@
-"""How many threads a loop gets: as many as were fastest, looked at again now and then.
+"""How many threads a loop gets: as many as were fastest, which is checked again now and then.
 
 Two threads that share their work end together, so one that must share its core with another
-program holds up both: beside a busy core, one thread is up to six times faster than two. No
-setting can know that, but the time of the work itself tells it.
+program holds up both. Beside a busy core, one thread is up to six times faster than two. No
+setting can know that, but the time of the work tells it.
 """
 
 import contextlib
@@ -10,11 +10,11 @@ import functools
 
 WINDOW, PIECES = 0.05, 3  # seconds and pieces of work, at least, that are judged together
 FIRST, LAST = 0.1, 3.0  # seconds before another number is tried, first and at most
-CLEARLY = 0.97  # another number must take less than so much of the time
-SLOWER = 1.3  # what took so much longer than before calls for a trial of fewer threads
-HOPELESS = 1.5  # and PIECES of the best's time, or more, end a trial
-SHARE = 0.01  # of the time may be lost by trials, once the first are over
-MEMORY = 0.5  # how much of what was measured before still counts after another window
+CLEARLY = 0.97  # another number of threads must take less than this share of the time
+SLOWER = 1.3  # a window that takes so many times as long as before calls for fewer threads
+HOPELESS = 1.5  # a trial so many times as slow as the best ends after PIECES of the best's time
+SHARE = 0.01  # of the time that trials may lose, once the first are over
+MEMORY = 0.5  # how much earlier measurements still count after another window
 
 
 class Pace:
@@ -126,7 +126,7 @@ def _no_lap():
 
 @functools.lru_cache(256)
 def pace(*work):
-    """The Pace of this kind of work: work that takes as long may be given the same words."""
+    """The Pace of this kind of work: equal words give the same Pace, with all it has measured."""
     import numba
 
     from .disk import clock

@@ -1,9 +1,9 @@
 """Matrix products, a tile of the result at a time.
 
-A tile stays in registers through the whole sum over k, and every number loaded serves several
-multiplications: that is what makes a product fast. A tile that sticks out of the result is
-computed whole and stored in part. Each element is the same sum in the same order wherever the
-tiles fall.
+A tile stays in registers (the places inside a core that arithmetic works on) through the whole
+sum over k, and every number that is loaded serves several multiplications: that is what makes a
+product fast. A tile that sticks out of the result is computed whole and stored in part. Each
+element is the same sum in the same order, wherever the tiles fall.
 """
 
 import functools
@@ -16,16 +16,17 @@ from .disk import keep
 from .threads import loop, over_chunks
 from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
 
-# Tiles, in rows and registers beside each other. Ten sums hide the time that each addition takes.
-# Ten rows divide the usual batches, eight the others. Twenty load less: a tenth faster where a lies
-# transposed, but slower for the few rows of a small batch. Where terms are left out, fewer rows
-# share more zeros, and the few terms must pay for a tile's beginning and end.
-# r × c sums take rc + c + 1 registers: twenty 22, four by four 21.
+# Tiles, as (rows, registers side by side). Ten sums hide the time that each addition takes. Ten
+# rows divide the usual batches, eight the others. Twenty rows load less, which is a tenth faster
+# where a lies transposed, but slower for the few rows of a small batch. Where terms are left out, a
+# tile has few rows, because those share more zeros, and is wide, because the few terms that remain
+# must pay for its beginning and end.
+# r × c sums take rc + c + 1 registers: twenty by one 22, four by four 21.
 MANY_REGISTERS = register_count() >= 22
 TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (4, 4) if MANY_REGISTERS else (5, 2)
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
-TASKS = 8  # but no fewer than that, or threads would wait for each other
+TASKS = 8  # at least, if there are so many tiles, or threads would wait for each other
 # Multiplications in a chunk of tasks: a microsecond of work.
 CHUNK = 2**15
 # Terms whose a is zero for a whole tile are left out if fewer than one in three of two hundred
@@ -160,10 +161,10 @@ def _tasks(
 
     start_tile  makes a tile of so many rows, the height
     transpose   makes a strip
-    tiles       in a task
-    groups      of tiles, each a task, from the top of y to the bottom
-    b           read row by row, or, if it is bᵀ, from a strip of b made for each task
-    listed      what _nonzero_terms says, or nothing: all terms
+    tiles       how many there are in a task
+    groups      how many tasks there are from the top of y to the bottom
+    b           read row by row or, if bᵀ is given, from a strip of b made for each task
+    listed      what _nonzero_terms returns, or nothing, which means all terms
     """
     m, n = y.shape
     depth = a.shape[0] if a_turned else a.shape[1]
@@ -190,7 +191,7 @@ start_twenty, start_ten, start_eight = start(*TWENTY), start(*TEN), start(*EIGHT
 start_listed = start(*LISTED)
 
 
-# Named one by one, for numba's disk cache finds a function by its name.
+# Named one by one, because numba's disk cache finds a function by its name.
 @loop
 def _twenty(first, last, *args):
     _tasks(start_twenty, _transpose, TWENTY[0], first, last, *args)

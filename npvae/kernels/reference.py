@@ -86,7 +86,7 @@ def softplus(a):
 
 
 def softplus_backward(dy, y):
-    """dy (1 − e^−y), for 1 − e^−y = sigmoid(a).        any shape"""
+    """dy (1 − e^−y), where 1 − e^−y = sigmoid(a).        any shape"""
     return dy * -np.expm1(-y)
 
 

@@ -1,7 +1,7 @@
-"""One loop, cut into chunks that all threads share, or that one thread takes alone.
+"""One loop, cut into chunks that all threads share, or done by one thread alone.
 
-The chunks depend on the array's size alone, never on the number of threads, so that the
-same input gives the same bits on any machine setting.
+The chunks depend on the array's size alone, never on the number of threads. So the same input
+gives the same bits with any number of threads.
 """
 
 import functools
@@ -18,7 +18,7 @@ from numba.extending import intrinsic, register_jitable
 from .disk import keep
 from .functions import EXACT
 
-# Numbers in a chunk: a microsecond of work, which a thread finds and leaves in its first cache.
+# Numbers in a chunk: a microsecond of work, all of which fits into a core's first cache.
 CHUNK = 4096
 # Waking the other threads takes about as long as doing this many chunks oneself.
 SERIAL_CHUNKS = 4

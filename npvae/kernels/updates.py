@@ -58,7 +58,7 @@ def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay):
 def _adam(start, stop, w, dw, m, v, beta1, new1, beta2, new2, rate, scale, epsilon, decay):
     for i in range(start, stop):
         g = dw[i] + decay * w[i]
-        # Named, for a number read back from where it was just stored may wait for the store.
+        # Named, because a number read back from where it was just stored may wait for the store.
         m_i = beta1 * m[i] + new1 * g
         v_i = beta2 * v[i] + new2 * g * g
         m[i], v[i] = m_i, v_i

@@ -1,12 +1,13 @@
 """SIMD registers by hand, for sums that must stay in them from the first term to the last.
 
-A compiler left alone stores and reloads the result of a matrix product at every step of its
-sum. Here one numba value, a `Tile`, is rows × columns of registers, and each function is one
-step upon it: it runs at compile time and writes LLVM instructions. `products` calls them all.
+SIMD means that one instruction does the same to all numbers of a register. A compiler left alone
+stores and reloads the result of a matrix product at every step of its sum. Here one numba value,
+a `Tile`, is rows × columns of registers, and each function is one step that changes it: it runs
+while numba compiles, and writes instructions of LLVM, numba's compiler. `products` calls them.
 
 Arrays are C-contiguous; `at` and `step` count their numbers: row r starts at at + r·step.
-`rows` and `columns` say how much lies inside the array, None that all of it does. Past the
-last row a load gives the last again, past the last column zeros; neither is stored.
+`rows` and `columns` say how much of a tile lies inside the array; None means all of it. Past the
+last row a load gives the last again, and past the last column zeros; neither is stored.
 """
 
 import contextlib

@@ -52,3 +52,22 @@ def test_3_rows_in_order():
     fours = u.reshape(-1, 4)
     assert (fours[:, :2] >= 0.5).all()
     assert (fours[:, 2:] < 0.5).all()
+
+
+def test_4_change_a_line():
+    rng = np.random.default_rng(0)
+    x = npvae.binarize(npvae.datasets.glyph_digits(1000, rng=rng).images, rng=rng)
+    options = {"hidden": (50,), "latent_dim": 5, "likelihood": npvae.Bernoulli()}
+    vae = npvae.VAE.init(784, **options, x_mean=x.mean(axis=0), rng=rng)
+    list(npvae.train(vae, x, epochs=20, batch_size=20, optimizer=npvae.Adam(2e-3), rng=rng))
+    before = npvae.diagnose(vae, x).vitals.evaluation
+    vae.params.encoder[-1].W[:, 5:] = 0
+    vae.params.encoder[-1].b[5:] = -10
+    diagnosis = npvae.diagnose(vae, x)
+    after = diagnosis.vitals.evaluation
+    mu, _ = vae.encode(x)
+    assert after.kl == pytest.approx(np.square(mu).sum(axis=1).mean() / 2 + 5 * 4.5, abs=1e-3)
+    assert (before.kl, after.kl) == (pytest.approx(8.5, abs=0.3), pytest.approx(26.1, abs=0.5))
+    assert after.reconstruction - before.reconstruction == pytest.approx(2.5, abs=0.5)
+    assert (before.elbo, after.elbo) == (pytest.approx(-128.1, abs=1), pytest.approx(-143.1, abs=1))
+    assert not diagnosis.findings
