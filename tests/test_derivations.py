@@ -6,10 +6,13 @@ import inspect
 import io
 import re
 import shutil
+import subprocess
+import sys
 import warnings
 
 import numpy as np
 import pytest
+from matplotlib.image import imread, imsave
 
 import npvae
 from equations import ROOT, audit, chapters, uncited_functions
@@ -236,3 +239,45 @@ def _parsed(block, text):
     for example in examples:
         example.lineno += text.count("\n", 0, block.start(2))
     return examples
+
+
+# The pictures.
+
+FIGURES = ROOT / "derivations" / "figures"
+
+
+def test_every_picture_is_shown_and_drawn_by_a_script():
+    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    scripts = [*FIGURES.glob("*.py"), *(ROOT / "examples").glob("*.py")]
+    code = {path.stem: path.read_text(encoding="utf-8") for path in scripts}
+    for picture in FIGURES.glob("*.png"):
+        assert f"figures/{picture.name}" in shown, picture.name
+        sheet = picture.stem.partition("_")[0]
+        drawn = picture.stem in code or any(picture.name in text for text in code.values())
+        assert drawn or sheet in code, picture.name
+
+
+def test_one_command_draws_pictures_anew_and_says_what_changed(tmp_path):
+    shutil.copytree(FIGURES, tmp_path / "derivations" / "figures")
+    folder = tmp_path / "derivations" / "figures"
+    right = (folder / "shifted_digit.png").read_bytes()
+    pixels = imread(folder / "shifted_digit.png")
+    pixels[: len(pixels) // 2] = 0
+    imsave(folder / "shifted_digit.png", pixels)
+    (folder / "adam_bias.png").unlink()
+    (folder / "broken.py").write_text("raise ValueError('no ink')")
+
+    def run(*names):
+        command = [sys.executable, folder / "all.py", *names]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    done = run("shifted_digit", "adam_bias", "manifold", "broken")
+    changed, new, left_out, failed = done.stdout.splitlines()
+    assert re.search(r"shifted_digit.png differs in \d+\.\d% of its pixels, by 255 of 255", changed)
+    assert new.endswith("adam_bias.png is new")
+    assert left_out.endswith("left out: it needs MNIST, --data-dir FOLDER")
+    assert failed.endswith("s: ValueError: no ink")
+    assert (done.returncode, done.stderr) == (1, "1 failed\n")
+    assert len(right) == len((folder / "shifted_digit.png").read_bytes())
+    assert run("shifted_digit").stdout.endswith("unchanged\n")
+    assert "no script draws nothing; there are" in run("nothing").stderr
