@@ -48,7 +48,7 @@ def draw_water(axes, eigenvalues):
     axes.axvline(4.5, color="k", linestyle=":", linewidth=1)
     axes.text(4.6, 5, "Z = 4", ha="left")
     axes.set(xlabel="i", ylabel="eigenvalue l of the data", title="water in the spectrum")
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(frameon=False, fontsize=9, handlelength=1, loc="center right")
 
 
 def draw_units(axes, x, eigenvalues):

@@ -91,6 +91,21 @@ def test_4_half_an_answer():
     assert norm.cdf(-2.4 / 0.12) == pytest.approx(1e-88, rel=0.8)
 
 
+@pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")
+def test_with_more_draws_the_tail_speaks():
+    vae = two_humps(0.12)
+    x = vae.decode([[1.2]])
+    for samples, low, high in ((5000, 0.23, 0.88), (20_000, 0.88, 1.29)):
+        estimates = [
+            npvae.log_likelihood(vae, x, samples=samples, rng=np.random.default_rng(seed))
+            for seed in range(5)
+        ]
+        shapes = [estimate.pareto_k.item() for estimate in estimates]
+        assert (min(shapes), max(shapes)) == pytest.approx((low, high), abs=0.005)
+        effective = np.mean([estimate.effective_samples / samples for estimate in estimates])
+        assert effective == pytest.approx(0.90, abs=0.01)
+
+
 def test_what_a_light_tail_cannot_say():
     vae = two_humps(0.15)
     x = vae.decode([[1.2]])
