@@ -199,7 +199,7 @@ class HMM:
     ) -> int:
         """Shares of starts and transitions, smoothed, and the family's fit.    [hmm.4]
 
-        sums as `expect` makes them, of all rows -> 0, for no state is ever without smoothing
+        sums as `expect` makes them, of all rows -> 0, because smoothing keeps every state alive
         Baum, Petrie, Soules & Weiss 1970.
         """
         starts, transitions, counts, pixels = sums
