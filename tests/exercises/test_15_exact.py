@@ -125,3 +125,23 @@ def test_gauss_and_hermite_do_worse_than_the_grid():
     fine = exact.expected_bound(vae, x, step=0.02)[0]
     assert abs(rule - fine) > 1e-3
     assert abs(exact.expected_bound(vae, x)[0] - fine) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("noise", "variance", "largest", "thresholds", "active"),
+    [
+        (0.5, 0.250, (10.7, 4.4), (42.6, 17.7), (2, 1)),
+        (1.0, 1.001, (11.6, 5.1), (11.6, 5.1), (1, 0)),
+    ],
+)
+def test_5_noisier_data_collapse_sooner(noise, variance, largest, thresholds, active):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1000, 2)) @ rng.standard_normal((2, 6))
+    x += noise * rng.standard_normal((1000, 6))
+    best, eigenvalues = exact.probabilistic_pca(x, 2), exact.spectrum(x).eigenvalues
+    assert best.variance == pytest.approx(variance, abs=5e-4)
+    np.testing.assert_allclose(eigenvalues[:2], largest, atol=0.05)
+    np.testing.assert_allclose(eigenvalues[:2] / best.variance, thresholds, atol=0.05)
+    for beta, units in zip((10, 30), active, strict=True):
+        answer = exact.water_filling(eigenvalues, best.variance, beta, 2)
+        assert answer.active_units == units
