@@ -50,7 +50,7 @@ class Objective:
 class ClosedForm(Objective):
     """The bound with its KL in closed form: Kingma & Welling's estimator B, weighted by beta.
 
-    beta other than 1 is Higgins et al.'s β-VAE (2017); below 1 it is no bound on log p(x).
+    beta other than 1 is Higgins et al.'s β-VAE (2017); below 1 it is not a bound on log p(x).
     Raises TypeError or ValueError unless beta is a finite number >= 0, samples an integer >= 1.
     """
 

@@ -97,7 +97,7 @@ class Autoencoder:
     def encode(self, x: ArrayLike) -> np.ndarray:
         """code = encoder(x).        x (N, D) -> (N, Z)          [autoencoder.1]
 
-        Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+        Raises TypeError or ValueError if x is not a finite (N, D) array in the support.
         """
         encoder = self.params.stacks["encoder"], ACTIVATIONS[self.activation]
         return np.concatenate([stack(b, *encoder)[1] for b in self.batches(self.rows("x", x))])
@@ -105,7 +105,7 @@ class Autoencoder:
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z].        z (N, Z) -> mean (N, D)                [autoencoder.1]
 
-        Raises TypeError or ValueError if z is no finite (N, Z) array.
+        Raises TypeError or ValueError if z is not a finite (N, Z) array.
         """
         form = {"columns": self.latent_dim, "letters": "(N, Z)", "dtype": self.dtype}
         decoder = self.params.stacks["decoder"], ACTIVATIONS[self.activation]
@@ -134,7 +134,7 @@ class Autoencoder:
     def rows(self, name: str, x: ArrayLike, likelihood: Likelihood | None = None) -> Rows:
         """x as it is kept: uint8, where the likelihood reads grey levels, or of model's dtype.
 
-        x (N, D). Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+        x (N, D). Raises TypeError or ValueError if x is not a finite (N, D) array in the support.
         """
         form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
         kept = matrix(name, x, **form, keep=(np.uint8,))

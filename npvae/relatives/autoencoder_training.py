@@ -131,7 +131,7 @@ def reconstruction(model: Autoencoder, x: ArrayLike) -> Reconstruction:
     """(1/N) Σ_n log p(x_n|z_n), (1/N) Σ_n Σ_d (x_nd − mean_nd)², at z = encoder(x). [autoencoder.4]
 
     x (N, D) -> Reconstruction, added up in float64
-    Raises TypeError or ValueError if x is no finite (N, D) array in the support,
+    Raises TypeError or ValueError if x is not a finite (N, D) array in the support,
     FloatingPointError if one of the two is not finite.
     """
     return _reconstruction(model, model.rows("x", x))

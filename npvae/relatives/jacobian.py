@@ -20,7 +20,7 @@ def decoder_jacobian(model: Autoencoder | VAE, z: ArrayLike) -> np.ndarray:
     Column j is what a step along z_j does to every pixel. That takes Z passes forward; backward it
     would take D, one for each pixel. An activation works on each unit alone, so its
     vector-Jacobian product is its Jacobian-vector product as well.
-    Raises TypeError or ValueError if z is no finite (N, Z) array or the likelihood is not
+    Raises TypeError or ValueError if z is not a finite (N, Z) array or the likelihood is not
     Bernoulli, Gaussian or LearnedGaussian.
     """
     form = {"columns": model.latent_dim, "letters": "(N, Z)", "dtype": model.dtype}

@@ -31,7 +31,7 @@ class LogisticPCA:
 
         x (N, D) in [0, 1] -> (N, k), from z = 0 upwards in log p(x|z), which is concave in z
         The best code of a row is not a linear function of the row.
-        Raises TypeError or ValueError if x is no finite (N, D) array in [0, 1], or steps no
+        Raises TypeError or ValueError if x is not a finite (N, D) array in [0, 1], or steps not an
         integer >= 1.
         """
         check_positive_int("steps", steps)
@@ -46,7 +46,7 @@ class LogisticPCA:
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z] = sigmoid(bias + z axes).        z (N, k) -> (N, D)       [pca.9]
 
-        Raises TypeError or ValueError if z is no finite (N, k) array.
+        Raises TypeError or ValueError if z is not a finite (N, k) array.
         """
         form = {"columns": len(self.axes), "letters": "(N, k)", "dtype": self.bias.dtype}
         return BERNOULLI.mean(dense(matrix("z", z, **form), self.axes, self.bias))
@@ -74,7 +74,7 @@ def working_data(x: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """y = a + 4 (x − sigmoid(a)), a the logits.                  [pca.9]
 
     log p(x|a') ≥ const − ⅛ ‖a' − y‖² for every a', with equality at a' = a: of all logits that
-    a model can make, those nearest to y are no worse than a.
+    a model can make, those nearest to y are at least as good as a.
     x, logits (N, D) -> (N, D). De Leeuw 2006.
     """
     return logits + 4 * (x - kernels.sigmoid(logits))

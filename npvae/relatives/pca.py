@@ -47,7 +47,7 @@ class PCA:
     def encode(self, x: ArrayLike) -> np.ndarray:
         """z = (x − x̄) axesᵀ.        x (N, D) -> (N, k)          [pca.2]
 
-        Raises TypeError or ValueError if x is no finite (N, D) array.
+        Raises TypeError or ValueError if x is not a finite (N, D) array.
         """
         rows = self._matrix("x", x, len(self.mean), "(N, D)")
         return (rows - self.mean) @ self.axes.T
@@ -55,7 +55,7 @@ class PCA:
     def decode(self, z: ArrayLike) -> np.ndarray:
         """x̂ = x̄ + z axes.        z (N, k) -> (N, D)             [pca.3]
 
-        Raises TypeError or ValueError if z is no finite (N, k) array.
+        Raises TypeError or ValueError if z is not a finite (N, k) array.
         """
         return self.mean + self._matrix("z", z, len(self.axes), "(N, k)") @ self.axes
 

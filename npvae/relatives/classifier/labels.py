@@ -9,7 +9,7 @@ from ..._checks import real_numbers
 def check_labels(name: str, labels: ArrayLike, classes: int, n: int) -> np.ndarray:
     """labels as (n,) int64 in 0 … classes − 1.
 
-    Raises TypeError if they are no integers, ValueError if they are others, or not n.
+    Raises TypeError if they are not integers, ValueError if they are others, or not n.
     """
     array = real_numbers(name, labels)[0]
     if array.dtype.kind not in "iu":

@@ -115,7 +115,7 @@ class Predictor:
         """The most probable label, argmax_k log p(k|x); of numbers, the mean E[t|x]. [classifier.3]
 
         x (N, D) -> labels (N,) int64 for a Categorical, else (N, T)
-        Raises TypeError or ValueError if x is no finite (N, D) array.
+        Raises TypeError or ValueError if x is not a finite (N, D) array.
         """
         rows, unit = self.check_rows("x", x)
         output = np.concatenate(list(self._outputs(rows, unit)))
