@@ -107,8 +107,8 @@ def print_what_is_wrong(vae, x, outside, estimate, answer):
     widths = np.sqrt(np.diagonal(answer.covariance[outside], axis1=1, axis2=2))
     print(
         f"\nOf those not within, the farthest is wrong by {missed:.1f} nats; q is up to "
-        f"{beside:.1f} of its widths\nbeside the posterior, and up to {(widths / std).max():.1f} "
-        "times too narrow"
+        f"{beside:.1f} of its widths\nbeside the posterior, whose widths are up to "
+        f"{(widths / std).max():.1f} times q's"
     )
 
 
