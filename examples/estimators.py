@@ -4,7 +4,7 @@
 
 A small VAE is trained a little on digits drawn offline. Then, for one batch and fixed weights,
 each estimator is run many times: the score function (REINFORCE), the reparameterized bound with
-its KL sampled (A) and in closed form (B), and the importance-weighted bound with its three
+its KL sampled and in closed form, and the importance-weighted bound with its three
 gradients. Left: the encoder's gradient. Right: the decoder's.
 """
 
@@ -75,8 +75,8 @@ def importance_weighted(gradient):
 
 ESTIMATORS = {
     "score function": (score_function, "#999933", "s"),
-    "A: KL sampled": (reparameterized(lambda L: npvae.Sampled()), "#cc6677", "v"),
-    "B: KL in closed form": (reparameterized(lambda L: npvae.ClosedForm()), "#332288", "o"),
+    "L draws, KL sampled": (reparameterized(lambda L: npvae.Sampled()), "#cc6677", "v"),
+    "L draws, KL in closed form": (reparameterized(lambda L: npvae.ClosedForm()), "#332288", "o"),
     "K draws, total": (importance_weighted("total"), "#117733", "^"),
     "K draws, stl": (importance_weighted("stl"), "#88ccee", "x"),
     "K draws, dreg": (importance_weighted("dreg"), "#aa4499", "+"),
@@ -130,7 +130,7 @@ def measure(vae, x, repetitions, rng):
     evidence = repeat(importance_weighted("total"), vae, x, LARGE, runs_of_evidence, rng)
     results = {name: ([], []) for name in ESTIMATORS}
     for draws in tqdm(DRAWS, desc="draws", disable=None, leave=False):
-        quietest = ESTIMATORS["B: KL in closed form"][0], ESTIMATORS["K draws, dreg"][0]
+        quietest = ESTIMATORS["L draws, KL in closed form"][0], ESTIMATORS["K draws, dreg"][0]
         bound, bound_of_k = (repeat(run, vae, x, draws, 4 * repetitions, rng) for run in quietest)
         for name, (estimator, _, _) in ESTIMATORS.items():
             means, spread = repeat(estimator, vae, x, draws, repetitions, rng)
@@ -191,7 +191,7 @@ def main():
             if rows:
                 first, last = rows[0], rows[-1]
                 print(
-                    f"{name:21s} {part}  noise {first[2]:6.2f}, {last[2]:6.2f}   "
+                    f"{name:26s} {part}  noise {first[2]:6.2f}, {last[2]:6.2f}   "
                     f"bias {first[1]:6.3f}, {last[1]:6.3f}"
                 )
     print(f"{args.out} shows all")

@@ -15,11 +15,11 @@ from .ratio import log_ratio
 from .reparameterization import reparameterize
 from .vae import VAE
 
-IMAGES = 20  # rows of x at once, with at most
-DRAWS = 200  # draws of z for each, fewer where the decoder emits more than
-NUMBERS = 4_000_000  # numbers for them: they should stay in the cache
-EFFECTIVE_SAMPLES = 10  # with fewer, no standard error is told
-RELIABLE_K = 0.7  # the largest k̂ with which a number of draws in reach is enough
+IMAGES = 20  # rows of x at once, each with at most
+DRAWS = 200  # draws of z for each, or fewer if the decoder would emit more than
+NUMBERS = 4_000_000  # that the decoder emits at once: they should stay in the cache
+EFFECTIVE_SAMPLES = 10  # with fewer, no standard error is given
+RELIABLE_K = 0.7  # above this k̂, no affordable number of draws is enough
 
 
 class UnreliableWarning(UserWarning):
@@ -73,13 +73,13 @@ def log_likelihood(
 
     x (N, D), samples K -> LogLikelihood, computed in float64 from weights of the model's dtype
     Too low on average, by about half the squared standard error, if q(z|x) covers the posterior;
-    chapter 15 shows one that does not, and lies. Memory does not grow with K.
+    chapter 15 shows a q that does not, and its wrong estimate. Memory does not grow with K.
     progress        draw a progress bar on standard error
-    Of grey x a Bernoulli likelihood makes no log p(x); `binarize` x first.
-    Raises TypeError or ValueError if x is no finite (N, D) array in the likelihood's support,
-    samples no integer >= 1, rng no Generator, progress no bool; FloatingPointError, naming the
-    row, if a weight's logarithm is not finite.
-    Warns UnreliableWarning if of some rows a few draws carry the estimate.
+    With a Bernoulli likelihood, grey x have no log p(x); `binarize` x first.
+    Raises TypeError or ValueError if x is not a finite (N, D) array in the likelihood's support,
+    samples not an integer >= 1, rng not a Generator, progress not a bool; FloatingPointError,
+    naming the row, if the logarithm of a weight is not finite.
+    Warns UnreliableWarning if a few draws carry the estimate of some row.
     Burda, Grosse & Salakhutdinov 2015, section 5, with K = 5000.
     """
     from tqdm import tqdm  # here, so that import npvae need not read it
@@ -90,13 +90,13 @@ def log_likelihood(
     if not isinstance(progress, bool):
         raise TypeError(f"progress is {progress!r}; expected True or False")
     at_once = min(DRAWS, 1 + NUMBERS // (IMAGES * vae.likelihood.output_width(vae.data_dim)))
-    rows, M = [], tail_size(samples)
+    rows, T = [], tail_size(samples)
     work = "log_likelihood", vae.params.rows[0].size, at_once
     with tqdm(total=len(x), unit=" rows", disable=not progress) as bar, kernels.pace(*work) as lap:
         for i, batch in enumerate(vae.batches(x, unit, IMAGES)):
             start = i * IMAGES
             q = vae.encode(batch)
-            sums, tail = no_weights(len(batch)), np.full((M + 1, len(batch)), -np.inf)
+            sums, tail = no_weights(len(batch)), np.full((T + 1, len(batch)), -np.inf)
             for first in range(0, samples, at_once):
                 draws = min(at_once, samples - first)
                 log_w = _finite_log_weights(vae, batch, q, draws, start, rng)
@@ -106,13 +106,13 @@ def log_likelihood(
             bar.update(len(batch))
     result = LogLikelihood(*map(np.concatenate, zip(*rows, strict=True)))
     if samples >= EFFECTIVE_SAMPLES:  # with fewer it is known
-        _warn_of_unreliable(result, M)
+        _warn_of_unreliable(result, T)
     return result
 
 
-def _warn_of_unreliable(result, M):
+def _warn_of_unreliable(result, T):
     few = np.isnan(result.standard_error)
-    noise = 2 * (1 + RELIABLE_K) / np.sqrt(M)  # two standard deviations of k̂, at that k
+    noise = 2 * (1 + RELIABLE_K) / np.sqrt(T)  # two standard deviations of k̂, at that k
     heavy = result.pareto_k > RELIABLE_K + noise
     if not (few | heavy).any():
         return
@@ -183,8 +183,8 @@ def estimate(sums, samples):
     """log_px = largest + log(Σw/K),  effective_samples = (Σw)²/Σw²,        [importance.3]
 
     standard_error² = (K/effective_samples − 1)/(K − 1).         [importance.4]
-    The last is the variance of the mean weight, over its square; NaN below 10 effective samples,
-    where it is no error of a logarithm. Kish 1965 for the second.
+    The last is the variance of the mean weight over its square; NaN below 10 effective samples,
+    where it is not the error of the logarithm. The second is from Kish 1965.
     """
     effective = np.square(sums.w) / sums.w2
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""What training raises: bounds on log p(x), and the gradients of each in what it reads.
+"""What training raises: bounds on log p(x), and the gradient of each with respect to its inputs.
 
 An objective is two functions of one forward pass: `bound`, one number a row, and
 `bound_backward`, which returns Roads, a gradient for each thing that the bound reads.
@@ -29,7 +29,7 @@ class Roads(NamedTuple):
 
 
 class Objective:
-    """A bound on log p(x), made of what one forward pass computed.
+    """A bound on log p(x), computed from one forward pass.
 
     With noise (L, B, Z) and the trace of a forward pass with it, each objective defines
 
@@ -43,7 +43,7 @@ class Objective:
     bound_backward: ClassVar[Callable[..., Roads]]
 
     def check_samples(self, L: int) -> None:
-        """Any L will do: averages over L draws have one mean, whatever L is."""
+        """Any L will do: an average over L draws has the same mean for every L."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class ClosedForm(Objective):
 
 @dataclass(frozen=True)
 class FreeBits(Objective):
-    """A price for z that starts at free_bits nats a dimension, so that none is worth closing.
+    """The first free_bits nats of each dimension of z are free, so that none is worth closing.
 
     Raises TypeError or ValueError unless free_bits is a finite number >= 0, in nats despite
     its name, samples an integer >= 1.
@@ -137,7 +137,7 @@ class Sampled(Objective):
 
 @dataclass(frozen=True)
 class ImportanceWeighted(Objective):
-    """The bound of K = samples draws that count as one: tighter the larger K.
+    """The bound of K = samples draws that count as one: the larger K, the tighter.
 
     gradient    "total": of the bound as it was computed
                 "stl": the score of q left out, biased for K > 1; Roeder, Wu & Duvenaud 2017

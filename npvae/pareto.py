@@ -4,7 +4,7 @@ import numpy as np
 
 
 def tail_size(samples):
-    """M = min(K/5, 3 √K), rounded up: how many of K weights are taken for the tail. [importance.5]
+    """T = min(K/5, 3 √K), rounded up: how many of K weights are taken for the tail. [importance.5]
 
     Vehtari, Simpson, Gelman, Yao & Gabry 2024, section 3.
     """
@@ -12,9 +12,9 @@ def tail_size(samples):
 
 
 def largest_weights(tail, log_w):
-    """The len(tail) largest of both, by column: a stream of log w keeps no more.
+    """The len(tail) largest of both, by column: more of a stream of log w need not be kept.
 
-    tail (M, B), log_w (K, B) -> (M, B), in no order
+    tail (T, B), log_w (K, B) -> (T, B), in no order
     """
     both = np.concatenate([tail, log_w])
     return np.partition(both, len(both) - len(tail), axis=0)[-len(tail) :]
@@ -23,7 +23,7 @@ def largest_weights(tail, log_w):
 def pareto_k(log_w):
     """k̂ of the weights above the smallest one.                 [importance.6]
 
-    log_w (M + 1,), the largest of one row -> k̂; NaN if M < 5 or all agree to a thousandth, inf
+    log_w (T + 1,), the largest of one row -> k̂; NaN if T < 5 or all agree to a thousandth, inf
     if fewer than a quarter of them are above 1e-300 of the largest
     """
     w = np.sort(np.exp(log_w - log_w.max()))
@@ -36,14 +36,15 @@ def pareto_k(log_w):
 
 
 def generalized_pareto_k(y):
-    """k̂ = mean of log(1 − b y),  b the mean of its posterior over a grid.   [importance.6]
+    """k̂ = mean of log(1 − ρ y),  ρ its mean over a grid, weighted by likelihood.    [importance.6]
 
-    y (M,), ascending excesses, of density ∝ (1 + k y/s)^(−1/k − 1). Zhang & Stephens 2009.
+    y (T,), ascending excesses, of density ∝ (1 + k y/s)^(−1/k − 1), ρ = −k/s
+    Zhang & Stephens 2009.
     """
-    M = len(y)
-    m = 30 + int(np.sqrt(M))
-    b = 1 / y[-1] + (1 - np.sqrt(m / (np.arange(m) + 0.5))) / (3 * y[int(M / 4 + 0.5) - 1])
-    k = np.log1p(-b[:, None] * y).mean(axis=1)
-    profile = M * (np.log(-b / k) - k - 1)
+    T = len(y)
+    m = 30 + int(np.sqrt(T))
+    rho = 1 / y[-1] + (1 - np.sqrt(m / (np.arange(m) + 0.5))) / (3 * y[int(T / 4 + 0.5) - 1])
+    k = np.log1p(-rho[:, None] * y).mean(axis=1)
+    profile = T * (np.log(-rho / k) - k - 1)
     weight = np.exp(profile - profile.max())
-    return float(np.log1p(-np.sum(b * weight) / weight.sum() * y).mean())
+    return float(np.log1p(-np.sum(rho * weight) / weight.sum() * y).mean())

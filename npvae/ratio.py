@@ -1,4 +1,4 @@
-"""log q(z|x) − log p(z) at a draw, and its two derivatives: along the draw, and in z alone."""
+"""log q(z|x) − log p(z) at a draw, and its derivatives: along the draw, with respect to z alone."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ def log_ratio(z, logvar, noise):
     """log q(z|x) − log p(z) = ½ Σ_j (z_j² − noise_j² − logvar_j), in nats.    [ratio.1]
 
     z, noise (L, B, Z), logvar (B, Z) -> (L, B), for z = mu + σ·noise; the mean is KL(q ‖ p)
-    (z − mu)/σ is noise: taken from z, it would keep no digit once σ < 6e-8 |mu|.
+    (z − mu)/σ is noise; computed from z, it would keep no digit once σ < 6e-8 |mu|.
     """
     return np.sum(z * z - noise * noise - logvar, axis=-1) / 2
 

@@ -197,7 +197,7 @@ def test_water_filling_of_the_known_data(data, variance, beta, kl, squared_error
 
 @pytest.mark.equation("exact.8")
 def test_water_filling_at_the_most_likely_variance_is_probabilistic_pca(data):
-    """There the bound, −½ (error/σ² + D log 2πσ²) − KL, is L*; and no level is better."""
+    """There the bound, −½ (error/σ² + D log 2πσ²) − KL, is log p*; and no level is better."""
     eigenvalues = exact.spectrum(data).eigenvalues
     _, _, variance, log_px = exact.probabilistic_pca(data, 3)
 

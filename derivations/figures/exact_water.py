@@ -46,9 +46,9 @@ def draw_water(axes, eigenvalues):
     axes.bar(i[4:], eigenvalues[4:], color=GREY)
     axes.axhline(LEVEL, color=ORANGE, label="level βσ², β = 3")
     axes.axvline(4.5, color="k", linestyle=":", linewidth=1)
-    axes.text(4.6, 5, "k = 4", ha="left")
+    axes.text(4.6, 5, "Z = 4", ha="left")
     axes.set(xlabel="i", ylabel="eigenvalue l of the data", title="water in the spectrum")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=9, handlelength=1, loc="center right")
 
 
 def draw_units(axes, x, eigenvalues):
@@ -62,7 +62,7 @@ def draw_units(axes, x, eigenvalues):
         axes.semilogx(betas, curves[:, j], color=colour, label=f"unit {j + 1}")
         axes.semilogx(dots, trained[:, j], "o", color=colour, markersize=5)
     axes.set(xlabel="β", ylabel="KL, nats", title="KL by unit: closed form, and trained (dots)")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=9)
 
 
 warnings.simplefilter("ignore", npvae.DiagnosisWarning)  # units go out on purpose here

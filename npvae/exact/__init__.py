@@ -1,7 +1,7 @@
-"""Exact answers: what a model is worth without a draw, to hold every estimate against.
+"""Exact answers: log p(x) and the bound without random draws, to compare every estimate with.
 
-`linear` has closed forms where the decoder is one layer and the pixels are Gaussian with one σ;
-`grid` sums over z where z has one or two dimensions, whatever the decoder. All is computed in
+`linear` has closed forms for models whose decoder is one layer and whose pixels are Gaussian with
+one σ; `grid` sums over z for any decoder, if z has one or two dimensions. Everything is computed in
 float64, whatever the model's dtype.
 """
 

@@ -1,4 +1,4 @@
-"""log p(x) and the bound without a draw, where z has few dimensions: by sums over points z."""
+"""log p(x) and the bound without random draws, if z has few dimensions: sums over a grid of z."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def quadrature(vae: VAE, x: ArrayLike, *, step: float = 0.05, reach: float = 8.0
     x (N, D), Z = 1 or 2, |z_j| <= reach -> Quadrature; memory does not grow with the grid
     error is |log p(x) − the same with step 2·step| + |log p(x) − the same with reach − 1|,
     far too large for a smooth decoder, of the right order for ReLU's kinks.     [exact.11]
-    A smooth decoder's log p(x) is right to 1e-8 nats while step is below the posterior's width in
-    every direction; with kinks, to about step².
+    The log p(x) of a smooth decoder is right to 1e-8 nats as long as step is below the posterior's
+    width in every direction; with kinks, to about step².
     Raises ValueError unless Z <= 2, 0 < step < 1 < reach and the grid has at most 10,000,000
     points; of x as `VAE.encode` does.
     """

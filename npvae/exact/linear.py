@@ -79,7 +79,7 @@ def best_encoder(vae: VAE) -> Layer:
 def linear_gap(vae: VAE) -> float:
     """log p(x) − bound = ½ (Σ_j log M_jj − log det M), for every x, with best_encoder.  [exact.4]
 
-    -> nats, 0 where W's rows are orthogonal. Raises ValueError if the model is not linear.
+    -> nats, 0 if W's rows are orthogonal. Raises ValueError if the model is not linear.
     """
     M = _linear(vae)[-1]
     return float(np.log(np.diag(M)).sum() - np.linalg.slogdet(M)[1]) / 2
@@ -88,7 +88,7 @@ def linear_gap(vae: VAE) -> float:
 def spectrum(x: ArrayLike) -> Spectrum:
     """S = (1/N) Σ_n (x_n − x̄)ᵀ (x_n − x̄),  S u_i = l_i u_i,  l_1 ≥ l_2 ≥ …     [exact.5]
 
-    x (N, D) -> Spectrum. Raises TypeError or ValueError if x is no finite (N, D) array.
+    x (N, D) -> Spectrum. Raises TypeError or ValueError if x is not a finite (N, D) array.
     """
     columns = np.atleast_1d(x).shape[-1]
     x = matrix("x", x, columns=columns, letters="(N, D)", dtype=np.float64)
@@ -105,10 +105,10 @@ def spectrum(x: ArrayLike) -> Spectrum:
 def probabilistic_pca(x: ArrayLike, k: int) -> LinearModel:
     """σ² = Σ_{i>k} l_i/(D − k),  W_i = (l_i − σ²)^½ u_i,  b = x̄;            [exact.6]
 
-    L* = −½ [Σ_{i≤k} log l_i + (D − k) log σ² + D log 2π + D].            [exact.7]
-    x (N, D) -> LinearModel with k latent dimensions
+    log p* = −½ [Σ_{i≤k} log l_i + (D − k) log σ² + D log 2π + D].        [exact.7]
+    x (N, D) -> LinearModel with k latent dimensions, the Z of chapter 15
     Raises TypeError or ValueError unless x is a finite (N, D) array and k an integer with
-    1 <= k < D, or if x varies in k dimensions only: σ² → 0 then makes it ever more likely.
+    1 <= k < D, or if x varies in k dimensions only: it is then ever more likely as σ² → 0.
     Tipping & Bishop 1999.
     """
     mean, eigenvalues, axes = spectrum(x)
@@ -128,7 +128,7 @@ def water_filling(eigenvalues: ArrayLike, variance: float, beta: float, k: int) 
     """KL_i = ½ max(0, log(l_i/βσ²));  error = Σ_{i≤k} min(l_i, βσ²) + Σ_{i>k} l_i.  [exact.8]
 
     eigenvalues (D,) of the data's covariance, variance σ², k latent dimensions -> WaterFilling:
-    the means over the data at the best W, b and encoder, with σ² and β fixed
+    means over the data, for the best W, b and encoder with σ² and β fixed
     Raises TypeError or ValueError unless eigenvalues are finite and >= 0, variance, beta and their
     product > 0, and k is an integer with 1 <= k <= D.
     """

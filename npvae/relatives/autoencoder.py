@@ -1,4 +1,4 @@
-"""The autoencoder: a VAE without noise and without a price, or with noise where one puts it.
+"""The autoencoder: a VAE without noise and without a price, or with noise where you put it.
 
 autoencode_backward is autoencode read from its last line to its first.
 """
@@ -28,7 +28,7 @@ ROWS_AT_ONCE = 1000
 class Autoencoder:
     """An encoder x → code (N, Z) and a decoder z → what the likelihood reads, both dense stacks.
 
-    There is no `sample`: nothing says which codes to decode, for there is no prior.
+    There is no `sample`: without a prior, nothing says which codes to decode.
     Training changes the arrays in `params` in place.
     """
 
@@ -97,7 +97,7 @@ class Autoencoder:
     def encode(self, x: ArrayLike) -> np.ndarray:
         """code = encoder(x).        x (N, D) -> (N, Z)          [autoencoder.1]
 
-        Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+        Raises TypeError or ValueError if x is not a finite (N, D) array in the support.
         """
         encoder = self.params.stacks["encoder"], ACTIVATIONS[self.activation]
         return np.concatenate([stack(b, *encoder)[1] for b in self.batches(self.rows("x", x))])
@@ -105,7 +105,7 @@ class Autoencoder:
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z].        z (N, Z) -> mean (N, D)                [autoencoder.1]
 
-        Raises TypeError or ValueError if z is no finite (N, Z) array.
+        Raises TypeError or ValueError if z is not a finite (N, Z) array.
         """
         form = {"columns": self.latent_dim, "letters": "(N, Z)", "dtype": self.dtype}
         decoder = self.params.stacks["decoder"], ACTIVATIONS[self.activation]
@@ -121,7 +121,7 @@ class Autoencoder:
     def score(self, x: ArrayLike, sigma: float) -> np.ndarray:
         """∇ log p_σ(x) ≈ (r(x) − x)/σ², p_σ the data's density blurred by N(0, σ² I).
 
-        r(x) = E[x|x̃] is least in E‖r(x̃) − x‖², and E[x|x̃] − x̃ = σ² ∇ log p_σ(x̃).
+        r(x̃) = E[x|x̃] minimises E‖r(x̃) − x‖², and E[x|x̃] − x̃ = σ² ∇ log p_σ(x̃).
                                                                  [autoencoder.5]
         x (N, D) -> (N, D), for a model with a Gaussian likelihood trained to take away
         GaussianNoise(sigma). Raises as encode does, ValueError unless sigma is a number > 0.
@@ -134,7 +134,7 @@ class Autoencoder:
     def rows(self, name: str, x: ArrayLike, likelihood: Likelihood | None = None) -> Rows:
         """x as it is kept: uint8, where the likelihood reads grey levels, or of model's dtype.
 
-        x (N, D). Raises TypeError or ValueError if x is no finite (N, D) array in the support.
+        x (N, D). Raises TypeError or ValueError if x is not a finite (N, D) array in the support.
         """
         form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
         kept = matrix(name, x, **form, keep=(np.uint8,))
@@ -149,7 +149,7 @@ class Autoencoder:
             yield rows._replace(binarize=False).take(numbers, rng=None)
 
     def copy(self) -> Autoencoder:
-        """A model of the same parameters, which training this one leaves alone."""
+        """A copy of the model, which does not change when this one is trained."""
         return dataclasses.replace(self, params=self.params.astype(self.dtype))
 
     def __repr__(self) -> str:
@@ -196,7 +196,7 @@ def autoencode_backward(
     trace: Trace,
     out: Stacks | None = None,
 ) -> Stacks:
-    """The gradient of Σ_b dlog_px_z_b log p(x_b|z_b) in every parameter.   [autoencoder.2]
+    """The gradient of Σ_b dlog_px_z_b log p(x_b|z_b) for every parameter.   [autoencoder.2]
 
     dlog_px_z (1, B); model, x, seen as they were in the trace -> Stacks, which are out, written
     anew, if that is given. The noise adds to the code, so dcode = dz.

@@ -63,7 +63,7 @@ def train_autoencoder(
     """Raise the mean of log p(x|z), z = encoder(x̃) + code_sigma·noise.    [autoencoder.1]
 
     With both noises off it is `npvae.train` with σ = 0 and β = 0: [autoencoder.3] bit for bit
-    if Z >= 2, for the product with a single column is another kernel's.
+    if Z >= 2, because another kernel multiplies by a single column.
     -> a generator of one AutoencoderEpoch after each epoch
     x (N, D)        as `npvae.train` takes it, and epochs, optimizer, batch_size, rng, progress
     corruption      what makes x̃ of x, such as GaussianNoise(0.3); None leaves x as it is
@@ -131,7 +131,7 @@ def reconstruction(model: Autoencoder, x: ArrayLike) -> Reconstruction:
     """(1/N) Σ_n log p(x_n|z_n), (1/N) Σ_n Σ_d (x_nd − mean_nd)², at z = encoder(x). [autoencoder.4]
 
     x (N, D) -> Reconstruction, added up in float64
-    Raises TypeError or ValueError if x is no finite (N, D) array in the support,
+    Raises TypeError or ValueError if x is not a finite (N, D) array in the support,
     FloatingPointError if one of the two is not finite.
     """
     return _reconstruction(model, model.rows("x", x))

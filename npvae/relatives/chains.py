@@ -1,9 +1,9 @@
-"""Sums and maxima over all paths of a Markov chain that is seen through what its states emit.
+"""Sums and maxima over all paths of a hidden Markov chain, of which only the emissions are seen.
 
 T steps, B sequences, K states; log_emission (T, B, K) is log p(x_t|k). Every sum is kept near 1: an
-emission is divided by the largest of its step, α by its own sum c, and β by the same c. As no
-transition is 0, a state that such a division takes below the range of a float64 lies on no path
-that matters: through the best state of that step there is one more probable by far.
+emission is divided by the largest of its step, α by its own sum c, and β by the same c. Since
+no transition is 0, a state that such a division takes below the range of a float64 lies on no path
+that matters: the path through the best state of that step is far more probable.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ class Forward(NamedTuple):
     """What the first T steps say, step by step."""
 
     alpha: np.ndarray  # (T, B, K) p(k_t|x_1 … x_t): sums over k are 1
-    emission: np.ndarray  # (T, B, K) p(x_t|k) over c_t: what the way back reads
+    emission: np.ndarray  # (T, B, K) p(x_t|k)/c_t, which `backward` reads
     log_px: np.ndarray  # (B,) nats
 
 

@@ -1,6 +1,6 @@
-"""What is done to x before an encoder sees it, while the loss still asks for x itself.
+"""Noise on x before the encoder sees it, while the loss still asks for x itself.
 
-Each corruption says what noise it wants, `draw`, and what it does with it, `apply`.
+Each corruption has `draw`, which makes the noise it needs, and `apply`, which puts it on x.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class GaussianNoise(Corruption):
         object.__setattr__(self, "sigma", float(self.sigma))  # NumPy's float64 widens float32
 
     def draw(self, shape: tuple[int, ...], dtype: np.dtype, *, rng: np.random.Generator):
-        """noise ~ N(0, I), as x̃ = x + σ·noise wants it.         [corruption.1]"""
+        """noise ~ N(0, I), for x̃ = x + σ·noise.                [corruption.1]"""
         return rng.standard_normal(shape, dtype)
 
     def apply(self, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -48,13 +48,13 @@ class Masking(Corruption):
         _check_probability("p", self.p)
 
     def draw(self, shape: tuple[int, ...], dtype: np.dtype, *, rng: np.random.Generator):
-        """noise ~ U[0, 1), as x̃ = x · 1[noise ≥ p] wants it.    [corruption.2]"""
+        """noise ~ U[0, 1), for x̃ = x · 1[noise ≥ p].           [corruption.2]"""
         return rng.random(shape, dtype)
 
     def apply(self, x: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """x̃ = x · 1[noise ≥ p],  E[x̃] = (1 − p) x.              [corruption.2]
 
-        x, noise (B, D) -> (B, D). What is left is not scaled up: an encoder is to see holes.
+        x, noise (B, D) -> (B, D). What is left is not scaled up: the encoder should see holes.
         """
         return x * (noise >= self.p)
 

@@ -58,7 +58,7 @@ class HMM:
 
         x (N, D) or (N, T, W), all of one length T = length; states K; family Bernoullis() if none
         is given, whose smoothing also counts for starts and transitions
-        Raises TypeError or ValueError if x is no such array of zeros and ones, or one of the
+        Raises TypeError or ValueError if x is not such an array of zeros and ones, or one of the
         others is not as described, or K above the number of steps in x.
         """
         family = Bernoullis() if family is None else family
@@ -109,7 +109,7 @@ class HMM:
         """log p(x) = log Σ_k α_T(k): exact, over all K^T paths, in nats.   [hmm.1]
 
         x (N, D) or (N, T, W) -> (N,) float64
-        Raises TypeError or ValueError if x is no such array of zeros and ones.
+        Raises TypeError or ValueError if x is not such an array of zeros and ones.
         """
         return np.concatenate(
             [
@@ -203,7 +203,7 @@ class HMM:
     ) -> int:
         """Shares of starts and transitions, smoothed, and the family's fit.    [hmm.4]
 
-        sums as `expect` makes them, of all rows -> 0, for no state is ever without smoothing
+        sums as `expect` makes them, of all rows -> 0, because smoothing keeps every state alive
         Baum, Petrie, Soules & Weiss 1970.
         """
         starts, transitions, counts, pixels = sums

@@ -17,10 +17,10 @@ def decoder_jacobian(model: Autoencoder | VAE, z: ArrayLike) -> np.ndarray:
     """J = ∂E[x|z]/∂z = diag(m') Wₙᵀ diag(hₙ₋₁') Wₙ₋₁ᵀ … diag(h₁') W₁ᵀ.       [jacobian.1]
 
     z (N, Z) -> (N, D, Z); h' the slopes of the activation, m' that of the likelihood's mean
-    Column j is what a step along z_j does to every pixel: Z passes forward, where a backward
-    pass for each pixel would be D. An activation works on each unit alone, so that its
+    Column j is what a step along z_j does to every pixel. That takes Z passes forward; backward it
+    would take D, one for each pixel. An activation works on each unit alone, so its
     vector-Jacobian product is its Jacobian-vector product as well.
-    Raises TypeError or ValueError if z is no finite (N, Z) array or the likelihood is not
+    Raises TypeError or ValueError if z is not a finite (N, Z) array or the likelihood is not
     Bernoulli, Gaussian or LearnedGaussian.
     """
     form = {"columns": model.latent_dim, "letters": "(N, Z)", "dtype": model.dtype}
@@ -50,7 +50,7 @@ def decoder_speed(model: Autoencoder | VAE, z: ArrayLike) -> np.ndarray:
 def code_noise_price(model: Autoencoder | VAE, z: ArrayLike, sigma: float) -> np.ndarray:
     """σ² ‖J‖² = E‖x − g(z + σ·noise)‖² − ‖x − g(z)‖² if g = E[x|z] is linear.    [jacobian.3]
 
-    Else but for terms with g'' and σ⁴. z (N, Z) -> (N,)
+    Otherwise up to terms with g'' and σ⁴. z (N, Z) -> (N,)
     Raises as decoder_jacobian does, and ValueError unless sigma is a finite number >= 0.
     """
     check_number("sigma", sigma, low=0, low_allowed=True)

@@ -30,8 +30,8 @@ class LogisticPCA:
         """z ← (y − bias) axesᵀ,  y = bias + z axes + 4 (x − sigmoid(bias + z axes)).    [pca.11]
 
         x (N, D) in [0, 1] -> (N, k), from z = 0 upwards in log p(x|z), which is concave in z
-        The best code of a row is no linear function of it; each step is.
-        Raises TypeError or ValueError if x is no finite (N, D) array in [0, 1], or steps no
+        The best code of a row is not a linear function of the row.
+        Raises TypeError or ValueError if x is not a finite (N, D) array in [0, 1], or steps not an
         integer >= 1.
         """
         check_positive_int("steps", steps)
@@ -46,7 +46,7 @@ class LogisticPCA:
     def decode(self, z: ArrayLike) -> np.ndarray:
         """E[x|z] = sigmoid(bias + z axes).        z (N, k) -> (N, D)       [pca.9]
 
-        Raises TypeError or ValueError if z is no finite (N, k) array.
+        Raises TypeError or ValueError if z is not a finite (N, k) array.
         """
         form = {"columns": len(self.axes), "letters": "(N, k)", "dtype": self.bias.dtype}
         return BERNOULLI.mean(dense(matrix("z", z, **form), self.axes, self.bias))
@@ -63,7 +63,7 @@ class LogisticPCAStep(NamedTuple):
     """One step of `fit_logistic_pca`."""
 
     step: int  # from 1
-    log_px_z: float  # nats, the mean over rows, each at its code of now
+    log_px_z: float  # nats, the mean over rows, each at its current code
     model: LogisticPCA
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ def working_data(x: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """y = a + 4 (x − sigmoid(a)), a the logits.                  [pca.9]
 
     log p(x|a') ≥ const − ⅛ ‖a' − y‖² for every a', with equality at a' = a: of all logits that
-    a model can make, those nearest to y are no worse than a.
+    a model can make, those nearest to y are at least as good as a.
     x, logits (N, D) -> (N, D). De Leeuw 2006.
     """
     return logits + 4 * (x - kernels.sigmoid(logits))
@@ -84,11 +84,11 @@ def fit_logistic_pca(x: ArrayLike, k: int, *, steps: int) -> Iterator[LogisticPC
     """logits ← the best approximation of their working data by k axes, steps times.    [pca.10]
 
     x (N, D) in [0, 1] -> a generator of one LogisticPCAStep after each step
-    Between steps the logits are carried on in their direction, the further the longer they have
-    been rising (Nesterov 1983); where log p(x|z) falls, that starts again from rest.
+    Between steps the logits are carried on in their direction, the further the longer log p(x|z)
+    has been rising (Nesterov 1983); when it falls, this starts again from rest.
     Raises TypeError or ValueError unless x is a finite (N, D) array in [0, 1], k an integer with
     1 <= k <= min(N, D), and steps an integer >= 1.
-    Of binary x that k axes can separate there is no best model: |logits| grow with every step.
+    If k axes can separate binary x, there is no best model: |logits| grow with every step.
     """
     check_positive_int("k", k)
     check_positive_int("steps", steps)

@@ -51,7 +51,7 @@ def naive_bayes(x: ArrayLike, labels: ArrayLike, *, family: Family | None = None
 
     x (N, D), labels (N,) of whole numbers or words, family Bernoullis(1.0) if none is given:
     add-one smoothing -> NaiveBayes, with a component for each label that occurs
-    Raises TypeError or ValueError if x is no finite (N, D) array in the family's support, or
+    Raises TypeError or ValueError if x is not a finite (N, D) array in the family's support, or
     labels do not fit it.
     """
     family = Bernoullis(1.0) if family is None else family

@@ -25,10 +25,10 @@ class PCA:
 
         x (N, D), of whose numbers uint8 are taken as they are; mean and axes in x's dtype if
         that is float32 or float64, else in float64
-        Each axis's entry of largest magnitude is positive: a sign is all that x leaves open.
+        Each axis's entry of largest magnitude is positive, because x leaves the sign open.
         Raises TypeError or ValueError unless x is a finite (N, D) array that varies and k an
         integer with 1 <= k <= min(N, D).
-        The covariance is never made: of an axis with s_i < 1e-8 s_1 its rounding leaves nothing.
+        The covariance is never made, because its rounding hides every axis with s_i < 1e-8 s_1.
         """
         check_positive_int("k", k)
         rows, dtype = _rows(x)
@@ -47,7 +47,7 @@ class PCA:
     def encode(self, x: ArrayLike) -> np.ndarray:
         """z = (x − x̄) axesᵀ.        x (N, D) -> (N, k)          [pca.2]
 
-        Raises TypeError or ValueError if x is no finite (N, D) array.
+        Raises TypeError or ValueError if x is not a finite (N, D) array.
         """
         rows = self._matrix("x", x, len(self.mean), "(N, D)")
         return (rows - self.mean) @ self.axes.T
@@ -55,7 +55,7 @@ class PCA:
     def decode(self, z: ArrayLike) -> np.ndarray:
         """x̂ = x̄ + z axes.        z (N, k) -> (N, D)             [pca.3]
 
-        Raises TypeError or ValueError if z is no finite (N, k) array.
+        Raises TypeError or ValueError if z is not a finite (N, k) array.
         """
         return self.mean + self._matrix("z", z, len(self.axes), "(N, k)") @ self.axes
 
@@ -67,7 +67,7 @@ class PCA:
         return self.decode(self.encode(x))
 
     def squared_error(self, x: ArrayLike) -> float:
-        """(1/N) Σ_n ‖x_n − x̂_n‖², a sum over the entries of x and no mean.    [pca.4]
+        """(1/N) Σ_n ‖x_n − x̂_n‖², a sum over the entries of x, not a mean.    [pca.4]
 
         x (N, D) -> a number, added up in float64. Raises as encode does.
         """
@@ -98,7 +98,7 @@ class PCA:
 class PenalizedOptimum(NamedTuple):
     """The best linear autoencoder with a price on both its matrices."""
 
-    singular_values: np.ndarray  # (k,), of encoder and decoder alike, the largest first
+    singular_values: np.ndarray  # (k,), of the encoder and of the decoder, the largest first
     squared_error: float  # a row
     loss: float  # squared error and price
 
@@ -134,7 +134,7 @@ def penalized_optimum(eigenvalues: ArrayLike, penalty: float, k: int) -> Penaliz
         raise ValueError(f"k is {k}; expected k <= D = {len(given)}")
     given = -np.sort(-given)
     used, left = given[:k], given[k:].sum()
-    shares = 1 - penalty / np.maximum(used, penalty or 1)  # of each axis, that come through
+    shares = 1 - penalty / np.maximum(used, penalty or 1)  # what comes through along each axis
     squared_error = np.sum(used * (1 - shares) ** 2) + left
     loss = squared_error + 2 * penalty * shares.sum()
     return PenalizedOptimum(np.sqrt(shares), float(squared_error), float(loss))

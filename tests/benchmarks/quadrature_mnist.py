@@ -98,6 +98,20 @@ def tell(name, value, error, log_px):
     return within, above
 
 
+def print_what_is_wrong(vae, x, outside, estimate, answer):
+    """How far the estimates miss, and where q is, beside the posterior's mean and widths."""
+    mu, logvar = vae.encode(x)
+    std = np.exp(logvar / 2)
+    missed = np.abs(answer.log_px - estimate.log_px)[outside].max()
+    beside = (np.abs(mu - answer.mean[outside]) / std).max()
+    widths = np.sqrt(np.diagonal(answer.covariance[outside], axis1=1, axis2=2))
+    print(
+        f"\nOf those not within, the farthest is wrong by {missed:.1f} nats; q is up to "
+        f"{beside:.1f} of its widths\nbeside the posterior, whose widths are up to "
+        f"{(widths / std).max():.1f} times q's"
+    )
+
+
 def main():
     args = parse_args()
     rngs = np.random.default_rng(args.seed).spawn(5)
@@ -127,6 +141,7 @@ def main():
             print(f"{name:24} {some.sum():7} {np.median(gap[some]):18.2f} {effective:18.0f}")
     if not within.all():
         outside = x[~within], answer.log_px[~within]
+        print_what_is_wrong(vae, outside[0], ~within, estimate, answer)
         print("\nThose not within, again, with z drawn from the prior")
         estimate = npvae.log_likelihood(
             with_prior(vae), outside[0], samples=PRIOR_DRAWS, rng=prior_rng

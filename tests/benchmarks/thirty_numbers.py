@@ -20,7 +20,6 @@ from tqdm import tqdm
 import npvae
 from npvae import relatives
 
-K = 30
 LOSSES = {"cross-entropy": npvae.Bernoulli(), "squares": npvae.Gaussian(0.5)}
 
 
@@ -32,6 +31,7 @@ def parse_args():
     add = parser.add_argument
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--only", choices=MODELS, action="append", help="these models; all if none is named")
+    add("--numbers", type=int, default=30, help="an image, k")
     add("--epochs", type=int, default=30, help="of the deep autoencoder")
     add("--loss", choices=LOSSES, default="cross-entropy", help="of the deep autoencoder")
     add("--learning-rate", type=float, default=1e-3, help="of its first epoch")
@@ -54,36 +54,35 @@ def learn(model, x, epochs, learning_rate, seed, weight_decay=0.0):
     return model
 
 
-def make(x, hidden, likelihood, seed, **options):
-    options |= {"hidden": hidden, "latent_dim": K, "likelihood": likelihood}
+def make(args, x, hidden, likelihood, **options):
+    options |= {"hidden": hidden, "latent_dim": args.numbers, "likelihood": likelihood}
     options |= {"x_mean": x.mean(axis=0, dtype=np.float64).clip(0, 1)}
-    return relatives.Autoencoder.init(x.shape[1], rng=np.random.default_rng(seed), **options)
+    return relatives.Autoencoder.init(x.shape[1], rng=np.random.default_rng(args.seed), **options)
 
 
 def pca(args, x):
-    return relatives.PCA.fit(x, K)
+    return relatives.PCA.fit(x, args.numbers)
 
 
 def linear(args, x):
-    model = make(x, (), npvae.Gaussian(0.5), args.seed)
+    model = make(args, x, (), npvae.Gaussian(0.5))
     return learn(model, x, 10, 1e-3, args.seed + 1)
 
 
 def linear_sigmoid(args, x):
-    model = make(x, (), npvae.Bernoulli(), args.seed)
+    model = make(args, x, (), npvae.Bernoulli())
     return learn(model, x, 10, 3e-3, args.seed + 1)
 
 
 def logistic(args, x):
-    steps = relatives.fit_logistic_pca(x[: args.rows], K, steps=args.steps)
+    steps = relatives.fit_logistic_pca(x[: args.rows], args.numbers, steps=args.steps)
     *_, last = tqdm(steps, total=args.steps, disable=None, leave=False)
     return last.model
 
 
 def deep(args, x):
-    model = make(
-        x, (1000, 500, 250), LOSSES[args.loss], args.seed, activation="relu", weight_init="he"
-    )
+    hidden, likelihood = (1000, 500, 250), LOSSES[args.loss]
+    model = make(args, x, hidden, likelihood, activation="relu", weight_init="he")
     given = args.epochs, args.learning_rate, args.seed + 1, args.weight_decay
     return learn(model, x, *given)
 
@@ -109,7 +108,7 @@ def squared_error(model, x):
 def main():
     args = parse_args()
     data = npvae.datasets.load_mnist(args.data_dir)
-    print(f"{K} numbers an image       train      test   minutes")
+    print(f"{args.numbers} numbers an image       train      test   minutes")
     for name in args.only or MODELS:
         start = time.perf_counter()
         model = MODELS[name](args, data.train)

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import norm
 
 import npvae
+from npvae.dense import Layer
 from npvae.importance import add_weights, estimate, no_weights
 from npvae.kl import gaussian_kl_per_dim
 
@@ -92,3 +93,18 @@ def test_4_the_price_with_free_bits():
     ]
     assert pulls[0][0] == pytest.approx(pulls[2][0], rel=1e-12)
     assert pulls[0][1] == pytest.approx(pulls[1][1], rel=1e-12)
+
+
+def test_5_a_draw_far_out():
+    encoder = [Layer(np.zeros((2, 2)), np.array([0.5, -1.0]))]
+    decoder = [Layer(np.array([[2.0, -1.0]]), np.zeros(2))]
+    toy = npvae.VAE(npvae.Params(encoder, decoder, {}), npvae.Bernoulli(), "tanh")
+    x, noise = np.array([[1.0, 0.0]]), np.array([3.0, -1.0, 0.0]).reshape(3, 1, 1)
+    trace = npvae.elbo(toy, x, noise, npvae.ImportanceWeighted(3))
+    log_w = npvae.objectives.log_weights(trace, noise)[:, 0]
+    w = np.exp(log_w)
+    assert log_w[0] == pytest.approx(1.2064, abs=5e-5)
+    np.testing.assert_allclose(w, [3.34, 0.21, 0.24], atol=0.005)
+    assert trace.bound == pytest.approx(0.2351, abs=5e-5)
+    assert log_w.mean() == pytest.approx(-0.5883, abs=5e-5)
+    assert w.sum() ** 2 / np.square(w).sum() == pytest.approx(1.28, abs=0.005)

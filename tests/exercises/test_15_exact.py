@@ -91,6 +91,21 @@ def test_4_half_an_answer():
     assert norm.cdf(-2.4 / 0.12) == pytest.approx(1e-88, rel=0.8)
 
 
+@pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")
+def test_with_more_draws_the_tail_speaks():
+    vae = two_humps(0.12)
+    x = vae.decode([[1.2]])
+    for samples, low, high in ((5000, 0.23, 0.88), (20_000, 0.88, 1.29)):
+        estimates = [
+            npvae.log_likelihood(vae, x, samples=samples, rng=np.random.default_rng(seed))
+            for seed in range(5)
+        ]
+        shapes = [estimate.pareto_k.item() for estimate in estimates]
+        assert (min(shapes), max(shapes)) == pytest.approx((low, high), abs=0.005)
+        effective = np.mean([estimate.effective_samples / samples for estimate in estimates])
+        assert effective == pytest.approx(0.90, abs=0.01)
+
+
 def test_what_a_light_tail_cannot_say():
     vae = two_humps(0.15)
     x = vae.decode([[1.2]])
@@ -110,3 +125,23 @@ def test_gauss_and_hermite_do_worse_than_the_grid():
     fine = exact.expected_bound(vae, x, step=0.02)[0]
     assert abs(rule - fine) > 1e-3
     assert abs(exact.expected_bound(vae, x)[0] - fine) < 1e-7
+
+
+@pytest.mark.parametrize(
+    ("noise", "variance", "largest", "thresholds", "active"),
+    [
+        (0.5, 0.250, (10.7, 4.4), (42.6, 17.7), (2, 1)),
+        (1.0, 1.001, (11.6, 5.1), (11.6, 5.1), (1, 0)),
+    ],
+)
+def test_5_noisier_data_collapse_sooner(noise, variance, largest, thresholds, active):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1000, 2)) @ rng.standard_normal((2, 6))
+    x += noise * rng.standard_normal((1000, 6))
+    best, eigenvalues = exact.probabilistic_pca(x, 2), exact.spectrum(x).eigenvalues
+    assert best.variance == pytest.approx(variance, abs=5e-4)
+    np.testing.assert_allclose(eigenvalues[:2], largest, atol=0.05)
+    np.testing.assert_allclose(eigenvalues[:2] / best.variance, thresholds, atol=0.05)
+    for beta, units in zip((10, 30), active, strict=True):
+        answer = exact.water_filling(eigenvalues, best.variance, beta, 2)
+        assert answer.active_units == units

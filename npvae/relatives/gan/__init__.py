@@ -4,7 +4,7 @@ game     the smallest game, whose steps are matrices
 losses   what each network lowers
 network  the passes of both, forward and back
 steps    the gradient of each network's loss
-optimum  the best discriminator, and the divergence that it makes of the game
+optimum  the best discriminator, and the divergence that the game then is
 ring     data whose modes can be counted
 model    `GAN`
 train    `train_gan`

@@ -1,7 +1,7 @@
 """The smallest game: one number against another over V(x, y) = x·y.
 
-x goes down V, y goes up. The saddle is x = y = 0, where neither gains by moving. All that is
-worth knowing about alternating steps is an eigenvalue here.
+x goes down V, y goes up. The saddle is x = y = 0, where neither gains by moving. The eigenvalues of
+a step say whether it spirals outwards.
 """
 
 import numpy as np
@@ -58,7 +58,7 @@ def momentum_step(state, learning_rate, beta):
 def momentum_growth(learning_rate, beta):
     """The largest |λ| of one such step, near 1 + η² β/(1 − β).          [gan.6]
 
-    A number: above 1, the orbit is a spiral outwards, so much wider after each step.
+    A number: above 1, the orbit spirals outwards, and this is the factor for each step.
     """
     matrix = np.transpose([momentum_step(unit, learning_rate, beta) for unit in np.eye(4)])
     return float(np.abs(np.linalg.eigvals(matrix)).max())

@@ -55,7 +55,7 @@ def non_saturating_loss(fake_logits):
     """−log D(G(z)), in nats: G raises what D lowers.            [gan.11]
 
     fake_logits (B,) -> (B,)
-    At D*, its slope in θ is that of KL(g ‖ p) − 2 JS(p, g).     [gan.29]
+    At D*, its gradient for θ is that of KL(g ‖ p) − 2 JS(p, g).    [gan.29]
     Goodfellow et al. 2014, section 3.
     """
     return softplus(-fake_logits)

@@ -118,7 +118,7 @@ class GAN:
         """The discriminator's log-odds of "real".
 
         x (N, D) -> (N,)
-        Raises TypeError or ValueError if x is no finite (N, D) array in the generator's range.
+        Raises TypeError or ValueError if x is not a finite (N, D) array in the generator's range.
         """
         rows, unit = self.check_rows("x", x)
         parts = (rows[i : i + ROWS] for i in range(0, len(rows), ROWS))
@@ -130,7 +130,7 @@ class GAN:
         """x as it is kept, uint8 or of the model's dtype, and the number in it that stands for 1.
 
         x (N, D) -> rows (N, D), unit
-        Raises TypeError or ValueError if x is no finite (N, D) array, or if it holds what the
+        Raises TypeError or ValueError if x is not a finite (N, D) array, or if it holds what the
         generator can never emit: no discriminator could be wrong about that.
         """
         form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}

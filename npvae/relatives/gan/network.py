@@ -2,7 +2,7 @@
 
 noise (B, Z) ─ generator ─▶ x (B, D) ─ discriminator ─▶ logits (B,)
 
-Nothing remembers: each forward returns all that its backward reads. The sample x is an argument
+Nothing is remembered: each forward returns all that its backward reads. The sample x is an argument
 of the discriminator, never a constant of it, so the road from logits to the generator is one
 more backward; and that road makes no gradient of the discriminator that could be left in a sum.
 """

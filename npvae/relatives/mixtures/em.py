@@ -1,7 +1,7 @@
 """The one loop of EM: an E step over all rows, an M step, and a record after each.
 
-A model brings `expect`, what it makes of a batch of rows, and `maximize`, what it makes of the sum
-over all batches: a mixture and a hidden Markov model do.
+A model has `expect`, which turns a batch of rows into sums, and `maximize`, which reads the sums
+over all batches. A mixture and a hidden Markov model have both.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from ...training import Rows
 from ...training.loop import must_be_iterated
 from .rows import require_finite
 
-REVIVALS = 10  # steps after which empty components began anew; those that die again are left so
+REVIVALS = 10  # steps in which empty components begin anew; those that die later are left so
 
 
 class Model(Protocol):
@@ -53,7 +53,7 @@ class Model(Protocol):
         ...
 
     def log_prior(self) -> float:
-        """What the M step raises beside the rows' log p(x), in nats.  [mixtures.6]"""
+        """What the M step raises in addition to the rows' log p(x), in nats.  [mixtures.6]"""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a component is, as far as EM asks; and products of Bernoullis.
+"""What EM needs of a component; and products of Bernoullis.
 
 Each family is an exponential one, log p(x|k) = features(x) · W_k + b_k. So the E step is a matrix
 product, and the M step gives a component the mean features of its rows.
@@ -68,7 +68,7 @@ class BernoulliParams(NamedTuple):
 
 @dataclass(frozen=True)
 class Bernoullis:
-    """Each column 0 or 1, one apart from the other.
+    """Each column 0 or 1, independent of the others.
 
     smoothing α: each component counts α white and α black rows that are not there, so that no
     pixel is impossible. That is a prior, Beta(1 + α, 1 + α), for each p(x_d = 1|k).

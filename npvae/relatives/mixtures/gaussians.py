@@ -158,7 +158,7 @@ class FullGaussians(Gaussians):
     def natural(self, params: GaussianParams) -> tuple[np.ndarray, np.ndarray]:
         """W_k = (C⁻¹ mean, −½ C⁻¹),  b_k = −½ [meanᵀ C⁻¹ mean + log det 2πC].    [mixtures.5]
 
-        Off the diagonal −½ C⁻¹ counts twice, for x_i x_j stands for x_j x_i too.
+        Off the diagonal −½ C⁻¹ counts twice, because x_i x_j stands for x_j x_i too.
         """
         mean, C = params
         (K, D), (i, j) = mean.shape, np.triu_indices(mean.shape[1])

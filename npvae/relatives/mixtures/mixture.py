@@ -18,7 +18,7 @@ from .rows import batch_size, batches, check_family, check_rows, place, require_
 from .starts import PER_SEED, SEEDS, nearest, some_rows
 
 EMPTY = 0.01  # rows: a component that answers for fewer is as good as none
-NEXT_TO_NOTHING = 1e-100  # rows: so that 0 of 0 is no NaN
+NEXT_TO_NOTHING = 1e-100  # rows: so that 0 of 0 is not NaN
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Mixture:
 
         x (N, D), components K, family Bernoullis() if none is given
         start           "k-means++" spreads the seeds, "random" takes any rows
-        Raises TypeError or ValueError if x is no finite (N, D) array in the family's support, or
+        Raises TypeError or ValueError if x is not a finite (N, D) array in the family's support, or
         another argument is not as described, or K above N.
         """
         family = Bernoullis() if family is None else family
@@ -106,7 +106,7 @@ class Mixture:
         """log p(x) = log Σ_k π_k p(x|k), in nats.                [mixtures.1]
 
         x (N, D) -> (N,), of x's dtype
-        Raises TypeError or ValueError if x is no finite (N, D) array in the family's support,
+        Raises TypeError or ValueError if x is not a finite (N, D) array in the family's support,
         FloatingPointError, naming the row, if a log p(x) is not finite.
         """
         return np.concatenate([log_px for log_px, _ in self._posteriors(x)])

@@ -26,10 +26,10 @@ def posterior(log_joint: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def without_dust(r: np.ndarray) -> np.ndarray:
-    """r, in place, with 0 for what is below ε/K: together that is less than rounding takes.
+    """r, in place, with 0 for what is below ε/K: together this is less than rounding loses.
 
     r (B, K), ε the dtype's. In many dimensions few components have a share in a row, and a product
-    with a matrix of zeros is quick.                             [mixtures.1]
+    with a matrix of many zeros is quick.                             [mixtures.1]
     """
     r[r < np.finfo(r.dtype).eps / r.shape[1]] = 0
     return r

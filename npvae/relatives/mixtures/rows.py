@@ -21,7 +21,7 @@ FAR = 10  # standard deviations: a column whose mean lies beyond is moved to 0
 def check_rows(name: str, x: ArrayLike, family: Family, D: int | None = None) -> Rows:
     """x (N, D), or with any D, as it is kept and read: x / unit, uint8 as float32.
 
-    Raises TypeError or ValueError if it is no finite (N, D) array in the family's support.
+    Raises TypeError or ValueError if it is not a finite (N, D) array in the family's support.
     """
     array, _ = real_numbers(name, x)
     if D is None and array.ndim == 2 and array.shape[1] == 0:
@@ -55,7 +55,7 @@ def moments(data: Rows) -> tuple[np.ndarray, np.ndarray]:
 
 
 def origin(mean: np.ndarray, std: np.ndarray, dtype: np.dtype) -> np.ndarray | None:
-    """Where columns far from 0 are moved to 0, for there x² − mean² would lose its digits."""
+    """Where columns far from 0 are moved to 0, because there x² − mean² would lose its digits."""
     far = np.abs(mean) > FAR * std
     return np.where(far, mean, 0).astype(dtype) if far.any() else None
 

@@ -6,11 +6,11 @@ from ... import kernels
 from ...training import Rows
 from .rows import batches
 
-PER_SEED = 20  # rows looked at for each seed: more hardly make better ones, and cost
+PER_SEED = 20  # rows looked at for each seed: more cost time, and hardly make better seeds
 
 
 def random_seeds(x: np.ndarray, K: int, *, rng: np.random.Generator) -> np.ndarray:
-    """K rows of x, any as likely as any other.        (M, D) -> (K, D)     [mixtures.11]"""
+    """K rows of x, all equally likely.        (M, D) -> (K, D)     [mixtures.11]"""
     return x[rng.choice(len(x), K, replace=False)]
 
 
