@@ -12,7 +12,7 @@ from ...training import Rows
 from .families import Bernoullis, Family
 from .gaussians import Gaussians
 
-NUMBERS = 2**20  # in a batch's features, or in its responsibilities: they should stay in the cache
+NUMBERS = 2**21  # in a batch's features or its responsibilities: near the cores, and worth a sum
 LARGEST = 4000  # rows of a batch
 KEPT = np.uint8, np.float32, np.float64
 FAR = 10  # standard deviations: a column whose mean lies beyond is moved to 0
