@@ -175,7 +175,7 @@ class Mixture:
     # What `em` asks.
 
     def check_rows(self, name: str, x: ArrayLike) -> Rows:
-        """x (N, D) as it is kept and read; raises TypeError or ValueError if it is none."""
+        """x (N, D) as it is kept and read; raises TypeError or ValueError if it cannot be."""
         return check_rows(name, x, self.family, self.data_dim)
 
     def prepare(self, dtype: np.dtype) -> Natural:
