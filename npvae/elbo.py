@@ -34,9 +34,10 @@ def decode(
     activation = ACTIVATIONS[vae.activation]
     hidden, output = stack(z.reshape(-1, z.shape[-1]), vae.params.decoder, activation)
     output = output.reshape(*z.shape[:2], -1)
-    rows = [x] if z.shape[1] == len(x) else x[:, None]
-    log_px_z = [vae.likelihood.log_prob(row, output, **vae.params.likelihood) for row in rows]
-    return hidden, output, np.hstack(log_px_z)
+    log_prob, learned = vae.likelihood.log_prob, vae.params.likelihood
+    if z.shape[1] == len(x):
+        return hidden, output, log_prob(x, output, **learned)
+    return hidden, output, np.hstack([log_prob(row, output, **learned) for row in x[:, None]])
 
 
 def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOSED_FORM) -> Trace:

@@ -108,7 +108,7 @@ class VAE:
     @property
     def dtype(self) -> np.dtype:
         """The parameters' dtype, and so that of everything the model computes."""
-        return self.params.encoder[0].W.dtype
+        return self.params.rows[0].dtype
 
     def encode(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """q(z|x) = N(mu, diag(e^logvar)).
