@@ -27,8 +27,12 @@ clipped_slope = np.where(clipped == m, naive_slope, 0)
 
 ways = {
     "from the logit": (cost, slope, {"color": "#0072B2", "lw": 2}),
-    "log of a clipped probability": (clipped_cost, clipped_slope, {"color": "#D55E00", "ls": "--"}),
-    "log of the probability": (naive_cost, naive_slope, {"color": "black", "ls": ":", "lw": 3}),
+    "through a clipped probability": (
+        clipped_cost,
+        clipped_slope,
+        {"color": "#D55E00", "ls": "--"},
+    ),
+    "through the probability": (naive_cost, naive_slope, {"color": "black", "ls": ":", "lw": 3}),
 }
 figure = Figure(figsize=(8, 3.2), layout="constrained")
 left, right = figure.subplots(1, 2)

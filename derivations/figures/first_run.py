@@ -47,15 +47,17 @@ for step in range(1, STEPS + 1):
         rows[f"step {step}"] = vae.reconstruct(examples)
 rows["new"] = vae.decode(prior_z)
 
-figure = Figure(figsize=(6.2, 6.4), layout="constrained")
-top, bottom = figure.subfigures(2, 1, height_ratios=[2.4, 4])
-axes = top.subplots()
+figure = Figure(figsize=(6.2, 7.0), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[3, 4])
+above, below = top.subplots(2, 1, sharex=True, height_ratios=[5, 3])
 log_px_z, kl = np.array(terms).T
-axes.plot(steps, log_px_z, color=RECONSTRUCTION, lw=2, label="log p(x|z): reconstruction")
-axes.plot(steps, kl, color=KL, lw=2, label="kl: the price of the code")
-axes.plot(steps, log_px_z - kl, color="black", lw=1, ls="--", label="bound = log p(x|z) − kl")
-axes.set(xscale="log", xlabel="step", ylabel="nats an image", ylim=(-195, 45), xlim=(1, STEPS))
-axes.legend(loc="center left", fontsize=9, frameon=False)
+above.plot(steps, log_px_z, color=RECONSTRUCTION, lw=2, label="log p(x|z): reconstruction")
+above.plot(steps, log_px_z - kl, color="black", lw=1, ls="--", label="bound = log p(x|z) − kl")
+below.plot(steps, kl, color=KL, lw=2, label="kl: the price of the code")
+above.set(ylabel="nats an image", ylim=(-195, -60), xlim=(1, STEPS))
+below.set(xscale="log", xlabel="step", ylabel="nats", ylim=(0, 22))
+for axes in above, below:
+    axes.legend(loc="upper left", fontsize=9, frameon=False)
 for axes, (name, images) in zip(bottom.subplots(len(rows), 1), rows.items(), strict=True):
     strip = images.reshape(COLUMNS, 28, 28).swapaxes(0, 1).reshape(28, -1)
     axes.imshow(strip, cmap="gray", vmin=0, vmax=1, aspect="equal")
