@@ -110,7 +110,7 @@ def elbo_backward(
     dz = dense_backward_input(da, params.decoder[0].W).reshape(L, B, Z)
     dz = roads.dz_weight * dz + roads.dz
 
-    # z = reparameterize(mu, logvar, noise), and the roads to mu and logvar that pass it by
+    # z = reparameterize(mu, logvar, noise)
     dmu, dlogvar = reparameterize_backward(dz, trace.logvar, noise)
 
     # mu, logvar = heads[:, :Z], heads[:, Z:]: all roads meet
