@@ -16,7 +16,11 @@ from matplotlib.image import imread, imsave
 
 import npvae
 from equations import ROOT, audit, chapters, uncited_functions
+from npvae import kernels
 
+once = pytest.mark.skipif(
+    kernels.engine == "reference", reason="what it looks at is the same on both engines"
+)
 PAGES = [ROOT / "README.md", *chapters()]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCSTRING = re.compile(r'^ +""".*?"""\n', re.MULTILINE | re.DOTALL)
@@ -81,6 +85,7 @@ def remove(root, places, pattern, replacement=""):
         (root / file).write_text(changed, encoding="utf-8")
 
 
+@once
 @pytest.mark.parametrize("tag", three_tags())
 def test_a_tag_removed_is_missed(copy, tag):
     places = audit().tags[tag]
@@ -92,6 +97,7 @@ def test_a_tag_removed_is_missed(copy, tag):
     ]
 
 
+@once
 @pytest.mark.parametrize("tag", three_tags())
 def test_a_citation_removed_is_missed(copy, tag):
     remove(copy, audit().citations[tag], rf"\[{re.escape(tag)}\]")
@@ -100,6 +106,7 @@ def test_a_citation_removed_is_missed(copy, tag):
     ]
 
 
+@once
 @pytest.mark.parametrize("tag", three_tags())
 def test_a_mark_removed_is_missed(copy, tag):
     remove(copy, audit().marks[tag], rf'"{re.escape(tag)}"(, )?')
@@ -108,6 +115,7 @@ def test_a_mark_removed_is_missed(copy, tag):
     ]
 
 
+@once
 def test_a_tag_given_twice_is_told(copy):
     tag = three_tags()[0]
     (place,) = audit().tags[tag]
@@ -246,6 +254,7 @@ def _parsed(block, text):
 FIGURES = ROOT / "derivations" / "figures"
 
 
+@once
 def test_every_picture_is_shown_and_drawn_by_a_script():
     shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     scripts = [*FIGURES.glob("*.py"), *(ROOT / "examples").glob("*.py")]
@@ -257,6 +266,7 @@ def test_every_picture_is_shown_and_drawn_by_a_script():
         assert drawn or sheet in code, picture.name
 
 
+@once
 def test_one_command_draws_pictures_anew_and_says_what_changed(tmp_path):
     shutil.copytree(FIGURES, tmp_path / "derivations" / "figures")
     folder = tmp_path / "derivations" / "figures"
@@ -264,20 +274,17 @@ def test_one_command_draws_pictures_anew_and_says_what_changed(tmp_path):
     pixels = imread(folder / "shifted_digit.png")
     pixels[: len(pixels) // 2] = 0
     imsave(folder / "shifted_digit.png", pixels)
-    (folder / "adam_bias.png").unlink()
     (folder / "broken.py").write_text("raise ValueError('no ink')")
 
     def run(*names):
         command = [sys.executable, folder / "all.py", *names]
         return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
-    done = run("shifted_digit", "adam_bias", "manifold", "broken")
-    changed, new, left_out, failed = done.stdout.splitlines()
+    done = run("shifted_digit", "manifold", "broken")
+    changed, left_out, failed = done.stdout.splitlines()
     assert re.search(r"shifted_digit.png differs in \d+\.\d% of its pixels, by 255 of 255", changed)
-    assert new.endswith("adam_bias.png is new")
     assert left_out.endswith("left out: it needs MNIST, --data-dir FOLDER")
     assert failed.endswith("s: ValueError: no ink")
     assert (done.returncode, done.stderr) == (1, "1 failed\n")
-    assert len(right) == len((folder / "shifted_digit.png").read_bytes())
-    assert run("shifted_digit").stdout.endswith("unchanged\n")
+    assert (folder / "shifted_digit.png").read_bytes() == right
     assert "no script draws nothing; there are" in run("nothing").stderr

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 
 import mpmath
 import numpy as np
@@ -132,6 +133,17 @@ def test_what_moves_too_little_to_be_seen_moves_all_the_same(f, x):
     x = np.array(x)
     assert difference(f, float(x), step_size(x)) == 0
     assert moved(lambda: f(x), f(x), x, ())
+
+
+def test_what_overflows_on_the_way_has_moved_without_a_warning():
+    x = np.array(400.0)
+
+    def f():
+        return 1 + 1e-300 * np.exp(x)  # 1 at x, infinite at 2x
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert moved(f, f(), x, ())
 
 
 KNOWN = {  # f, f', over points where f, f' and f''' have about one size

@@ -39,9 +39,10 @@ def moved(f, y, x, index):
     own_size = h / np.cbrt(EPS)
     stays = np.asarray(y != 0)
     try:
-        for step in (h, own_size, -own_size):
-            if stays.any():
-                stays = stays & (_at(x[index] + step, f, x, index) == y)
+        with np.errstate(all="ignore"):  # what overflows has moved
+            for step in (h, own_size, -own_size):
+                if stays.any():
+                    stays = stays & (_at(x[index] + step, f, x, index) == y)
     except Exception:  # an f may refuse what lies outside its domain
         return np.ones(np.shape(y), bool)
     return ~stays
