@@ -117,4 +117,4 @@ def _require_finite(trace, start, dtype):
 
 def per_row(trace):
     """What `summarize` needs of a batch: log p(x|z), averaged over the L draws; mu; logvar."""
-    return trace.log_px_z.mean(axis=0), trace.mu, trace.logvar
+    return trace.log_px_z.sum(axis=0) / len(trace.log_px_z), trace.mu, trace.logvar

@@ -13,7 +13,7 @@ FIRST, LAST = 0.1, 3.0  # seconds before another number is tried, first and at m
 CLEARLY = 0.97  # another number of threads must take less than this share of the time
 SLOWER = 1.3  # a window that takes so many times as long as before calls for fewer threads
 HOPELESS = 1.5  # a trial so many times as slow as the best ends after PIECES of the best's time
-SHARE = 0.01  # of the time that trials may lose, once the first are over
+SHARE = 0.007  # of the time that trials may lose, once the first are over
 MEMORY = 0.5  # how much earlier measurements still count after another window
 
 

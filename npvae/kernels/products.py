@@ -77,7 +77,7 @@ def _product(a, b, bias, y):
 
 def _as_it_lies(a):
     """a or its transpose, whichever lies row after row, and whether it is the transpose."""
-    return (a.T, True) if a.T.flags.carray and not a.flags.carray else (plain(a), False)
+    return (a.T, True) if not a.flags.carray and a.T.flags.carray else (plain(a), False)
 
 
 @functools.lru_cache(1000)
