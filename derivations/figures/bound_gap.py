@@ -11,7 +11,7 @@ X, W, SIGMA = 1.5, 0.8, 0.6
 LOG_PX = norm.logpdf(X)
 CHOICES = {  # mean and width of q, its colour and line
     "q = the prior": (0.0, 1.0, "#7FC8AE", "--"),
-    "q too narrow": (W * X, 0.25, "#2FA37C", "-."),
+    "q too narrow": (W * X, 0.3, "#2FA37C", "-."),
     "q = the posterior": (W * X, SIGMA, "#00664B", "-"),
 }
 

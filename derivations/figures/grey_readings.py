@@ -48,7 +48,7 @@ second.set_title("Gaussian: also outside [0, 1]")
 continuous = npvae.ContinuousBernoulli()
 grid = np.linspace(0, 1, 200)
 third.plot(grid, width * density(continuous, grid, continuous.output_bias(mean)), color=BLUE, lw=2)
-third.set_title("continuous Bernoulli: one end")
+third.set_title("continuous Bernoulli: leans to one end")
 
 categorical = npvae.Categorical(256)
 frequency = np.bincount(np.rint(255 * x[:, 0]).astype(int), minlength=256) / len(x)

@@ -274,7 +274,7 @@ def draw(steps, peaks, rates):
         0.088, 0.098 * rates["first cache"], "loads from the first cache", color=GREY, fontsize=9,
         rotation=29, rotation_mode="anchor",
     )  # fmt: skip
-    axes.set_xlabel("operations for each byte loaded or stored", fontsize=11)
+    axes.set_xlabel("intensity: operations for each byte loaded or stored", fontsize=11)
     axes.set_ylabel("GFLOP/s", fontsize=11)
     axes.set(xlim=(0.08, 10), ylim=(1, 1000))
     axes.set_xticks([0.1, 0.25, 0.5, 1, 2, 4, 8], ["0.1", "0.25", "0.5", "1", "2", "4", "8"])
