@@ -30,7 +30,7 @@ z = np.linspace(-3, 3.5, 600)
 left.plot(z, norm.pdf(z, W * X, SIGMA), "k:", linewidth=4, label="the posterior, p(z|x)")
 for name, (mu, std, colour, line) in CHOICES.items():
     left.plot(z, norm.pdf(z, mu, std), line, color=colour, linewidth=2, label=name)
-left.set(xlabel="z", ylabel="density", title=f"p and q at x = {X}", ylim=(-0.08, 2.75))
+left.set(xlabel="z", ylabel="density", title=f"p and q at x = {X}", ylim=(-0.07, 2.4))
 left.legend(fontsize=9, loc="upper left", frameon=False)
 
 floor = -7

@@ -48,7 +48,7 @@ second.set_title("Gaussian: also outside [0, 1]")
 continuous = npvae.ContinuousBernoulli()
 grid = np.linspace(0, 1, 200)
 third.plot(grid, width * density(continuous, grid, continuous.output_bias(mean)), color=BLUE, lw=2)
-third.set_title("continuous Bernoulli: leans to one end")
+third.set_title("continuous Bernoulli: one-sided")
 
 categorical = npvae.Categorical(256)
 frequency = np.bincount(np.rint(255 * x[:, 0]).astype(int), minlength=256) / len(x)
@@ -65,5 +65,5 @@ for likelihood in (bernoulli, gaussian, continuous, categorical):
 for axes in (third, fourth):
     axes.set_xlabel("the pixel x")
 for axes in (first, third):
-    axes.set_ylabel("share, in steps of 1/16")
+    axes.set_ylabel("share in each 1/16")
 figure.savefig(Path(__file__).with_suffix(".png"), dpi=150)
