@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -191,6 +192,15 @@ def test_no_word_stands_twice(page):
     text = re.sub(r"\$[^$]*\$", "", prose(page).replace("$$", "$"))
     lines = re.sub(HEADING, "", text)
     assert not re.search(r"\b([A-Za-z]{2,})\s+\1\b", lines)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_line_of_a_paragraph_becomes_a_list(page):
+    lines = re.sub(r"\$\$.*?\$\$", "", prose(page), flags=re.DOTALL).splitlines()
+    begun = re.compile(r"(1\.|[-*+]) ")  # what may interrupt a paragraph
+    within = re.compile(r"\s|(\d+\.|[-*+]) |$")  # a list's item, or an empty line
+    pairs = pairwise(lines)
+    assert [now for before, now in pairs if begun.match(now) and not within.match(before)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
