@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import mpmath
 import numba
@@ -721,11 +722,8 @@ CPUS = {
 }
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86's CPUs")
-@pytest.mark.parametrize("cpu", CPUS)
-def test_every_kernel_is_its_definition_on_a_cpu(cpu, tmp_path):
+def definitions(environment, condition, cache):
     """Compiled anew: a warning that an older compilation gave, and nobody saw, fails here."""
-    environment, condition = CPUS[cpu]
     code = (
         "import numba, pytest, sys\n"
         "from npvae.kernels import vectors\n"
@@ -734,8 +732,23 @@ def test_every_kernel_is_its_definition_on_a_cpu(cpu, tmp_path):
         f"sys.exit(pytest.main([*options, {__file__!r}]))"
     )
     if "NUMBA_CPU_NAME" in environment:
-        environment = environment | {"NUMBA_CACHE_DIR": str(tmp_path)}
-    assert " passed" in in_new_process(code, **environment)
+        environment = environment | {"NUMBA_CACHE_DIR": str(cache)}
+    return in_new_process(code, **environment)
+
+
+@pytest.fixture(scope="module")
+def on_cpus(tmp_path_factory):
+    """What came of each, by name: two at a time, for a compiler keeps one core busy."""
+    with ThreadPoolExecutor(2) as pool:
+        made = {cpu: tmp_path_factory.mktemp("cache") for cpu in CPUS}
+        yield {cpu: pool.submit(definitions, *CPUS[cpu], made[cpu]) for cpu in CPUS}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names x86's CPUs")
+@pytest.mark.parametrize("cpu", CPUS)
+def test_every_kernel_is_its_definition_on_a_cpu(cpu, on_cpus):
+    assert " passed" in on_cpus[cpu].result()
 
 
 # prange cannot be left early: numba makes it a range, and warns.
