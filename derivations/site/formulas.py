@@ -14,12 +14,15 @@ SPACES = {
     "thickmathspace": "0.2778em",
     "negativethinmathspace": "-0.1667em",
 }
+BIG = {"1.623em": "1.8em", "2.047em": "2.4em", "2.470em": "3em"}  # as tall as in TeX
 THIN = SPACES["thinmathspace"]
 FUNCTIONS = frozenset(["log", "exp", "sin", "cos", "tan", "tanh", "max", "min", "det", "arg", "tr"])
 LIMITS = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
+PRIMES = ("′", "″", "‴", "⁗")
 IDENTIFIERS = "∂∇∞⊤‖…"  # operators to latex2mathml, with the space of one on both sides
 OPENING = "([{|⌊⌈‖"
-RELATIONS_AND_SIGNS = "=<>≤≥≈∼+−±·×∣,∈→←∝/"
+SIGNS = "=<>≤≥≈∼+−±·×∣,;:∈→←∝/∑"
+OPERATORS = {"~": "∼", "±": "±", ";": ";", ":": ":"}  # identifiers to latex2mathml
 
 
 def cut_tag(tex: str) -> tuple[str, str | None]:
@@ -61,13 +64,21 @@ def _tidy(parent):
             _join_word(parent, child)
     if parent.tag in ("math", "mrow", "mtd", "msqrt"):
         _space_functions(parent)
+        _mend_signs(parent)
 
 
 def _tidy_one(element):
     if element.tag == "mspace":
         element.set("width", SPACES.get(element.get("width"), element.get("width")))
+    for size in ("minsize", "maxsize"):
+        if size in element.attrib:
+            element.set(size, BIG.get(element.get(size), element.get(size)))
     if element.tag == "mo" and element.text == "-":
         element.text = "−"
+    if element.tag in ("msup", "msubsup") and (element[-1].text or "") in PRIMES:
+        _lower_prime(element)
+    if element.tag == "mi" and element.text in OPERATORS:
+        element.tag, element.text = "mo", OPERATORS[element.text]
     if element.tag in ("mo", "mi") and (element.text or "") in (*IDENTIFIERS, *FUNCTIONS):
         element.tag = "mo" if element.text in ("max", "min") else "mi"
         element.attrib.clear()
@@ -85,6 +96,18 @@ def _tidy_one(element):
         element.set("class", "aligned" if aligned else "cases" if cases else "matrix")
         for cell in element.iter("mtd"):
             cell.attrib.pop("columnalign", None)
+
+
+def _lower_prime(element):
+    """A prime stands high already: not as a superscript, where it would be tiny, but beside."""
+    primed = ElementTree.Element("mrow")
+    prime = ElementTree.SubElement(primed, "mtext", {"class": "prime"})
+    prime.text = element[-1].text
+    element.remove(element[-1])
+    primed.insert(0, element[0])
+    element.remove(element[0])
+    element.insert(0, primed)
+    element.tag = "msub" if len(element) == 2 else "mrow"
 
 
 def _join_word(parent, first):
@@ -122,6 +145,14 @@ def _space_functions(row):
             row.insert(i, _thin())
 
 
+def _mend_signs(row):
+    """A minus after a relation or a space belongs to what follows, and stands close to it."""
+    for before, element in zip(list(row), list(row)[1:], strict=False):
+        if element.tag == "mo" and element.text in "−+±":
+            if before.tag == "mspace" or _is_sign(before):
+                element.set("form", "prefix")
+
+
 def _thin():
     return ElementTree.Element("mspace", width=THIN)
 
@@ -135,11 +166,11 @@ def _is_function(element):
 def _starts_open(element):
     while len(element):
         element = element[0]
-    return element.tag == "mo" and (element.text or "") in (*OPENING, *RELATIONS_AND_SIGNS)
+    return _is_sign(element)
 
 
 def _is_sign(element):
-    return element.tag == "mo" and (element.text or "") in (*OPENING, *RELATIONS_AND_SIGNS, "∑")
+    return element.tag == "mo" and (element.text or "") in (*OPENING, *SIGNS)
 
 
 def _mark(element, symbol, integral, in_fraction=False):

@@ -116,15 +116,20 @@ def highlight(text, language, *, symbol=lambda name: None, tag_link=lambda tag: 
     values = [value for _, value in tokens]
     parts = []
     for i, (kind, value) in enumerate(tokens):
-        if kind in String or kind in Comment:
+        name = _class(kind)
+        if name in ("doc", "string", "comment"):
             content = mark(value, symbol, tag_link)
-        elif kind in Name and not _is_method(values, i):
+        elif value.isidentifier() and name != "keyword" and not _is_method(values, i):
             content = _marked(value, symbol(value))
         else:
             content = html.escape(value)
-        name = next((name for ancestor, name in CLASSES if kind in ancestor), None)
-        parts += [_spans(content, name) if name else content]
+        parts.append(_spans(content, name) if name else content)
     return "".join(parts)
+
+
+@functools.cache
+def _class(kind):
+    return next((name for ancestor, name in CLASSES if kind in ancestor), None)
 
 
 def mark(text, symbol, tag_link=lambda tag: None) -> str:
