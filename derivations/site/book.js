@@ -45,7 +45,8 @@ function startFollowing() {
       if (isIntersecting) inBand.add(target);
       else inBand.delete(target);
     }
-    const next = stations.find((station) => inBand.has(station));
+    const seen = stations.filter((station) => inBand.has(station));
+    const next = seen.find((station) => station.matches(".equation")) ?? seen[0];
     if (next && next !== current) show((current = next));
   }, { rootMargin: "-12% 0px -55% 0px" });
   stations.forEach((station) => observer.observe(station));

@@ -30,10 +30,10 @@ class Book:
     """Tags, sources and results, read once."""
 
     def __init__(self, results: Path | None = None):
+        self.results = read_results(results) if results else {}
         paths = [p for folder in PYTHON for p in sorted((ROOT / folder).rglob("*.py"))]
         names = [path.relative_to(ROOT).as_posix() for path in paths]
         self.sources = {name: sources.read(ROOT, name) for name in names}
-        self.results = read_results(results) if results else {}
         lists = audit(ROOT)
         self.tags = {
             tag: Ends(

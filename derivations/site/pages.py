@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from symbols import Marks
 
+LONG = 60  # characters of TeX that may be wider than a telephone
 INLINE = re.compile(r"\$(?!\s)([^$]+)(?<!\s)\$")
 EXERCISE = re.compile(r"(\d+)\.")
 OPENING = re.compile(r"\]\(([^)#\s]+\.py)\)")
@@ -35,7 +36,7 @@ class Page:
         self.path, self.book, self.file = path, book, page_of(path)
         text = path.read_text(encoding="utf-8")
         self.sources = [] if path.name == "README.md" else list(self._beside(text))
-        in_code = set().union(*(source.names() for source in self.sources))
+        in_code = set().union(*(source.words() for source in self.sources))
         self.marks = Marks(path.stem, in_code)
         tokens = PARSER.parse(text)
         self.sections = list(_sections(tokens))
@@ -88,8 +89,9 @@ class Renderer(RendererHTML):
     """markdown-it's renderer, with what a chapter has beyond Markdown."""
 
     def math_inline(self, tokens, idx, options, env):
-        symbol = env["page"].marks.of_letter
-        return formulas.mathml(tokens[idx].content, display=False, symbol=symbol)
+        tex, symbol = tokens[idx].content, env["page"].marks.of_letter
+        math = formulas.mathml(tex, display=False, symbol=symbol)
+        return f'<span class="long scroll">{math}</span>' if len(tex) > LONG else math
 
     def math_block(self, tokens, idx, options, env):
         page = env["page"]
@@ -162,6 +164,11 @@ class Renderer(RendererHTML):
         width, height = struct.unpack(">II", target.read_bytes()[16:24])  # of a PNG's header
         source, alt = page.address(token.attrs["src"]), html.escape(_plain(token))
         return f'<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy">'
+
+    def th_open(self, tokens, idx, options, env):
+        if not tokens[idx + 1].content:  # an empty corner heads nothing
+            tokens[idx].tag = tokens[idx + 2].tag = "td"
+        return self.renderToken(tokens, idx, options, env)
 
     def table_open(self, tokens, idx, options, env):
         return '<div class="scroll"><table>\n'

@@ -60,15 +60,16 @@ class Source(NamedTuple):
         """The id of a function or class, such as npvae.kl.gaussian_kl; of the file by default."""
         return f"{self.module}.{name}" if name else self.module
 
-    def names(self) -> set[str]:
-        """Every variable, argument and attribute that is read or set; not what is only called."""
+    def words(self) -> set[str]:
+        """What the code names and its docstrings and comments say; not what is only called."""
         tokens = list(tokenize.generate_tokens(io.StringIO(self.text).readline))
-        following = [*tokens[1:], tokens[-1]]
-        return {
-            token.string
-            for token, after in zip(tokens, following, strict=True)
-            if token.type == tokenize.NAME and after.string != "("
-        }
+        words = set()
+        for token, after in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+            if token.type == tokenize.NAME and after.string != "(":
+                words.add(token.string)
+            elif token.type in (tokenize.STRING, tokenize.COMMENT):
+                words.update(WORD.findall(token.string))
+        return words
 
 
 @functools.cache
@@ -118,7 +119,7 @@ def highlight(text, language, *, symbol=lambda name: None, tag_link=lambda tag: 
     for i, (kind, value) in enumerate(tokens):
         name = _class(kind)
         if name in ("doc", "string", "comment"):
-            content = mark(value, symbol, tag_link)
+            content = mark(value, lambda word: symbol(word) if word != "a" else None, tag_link)
         elif value.isidentifier() and name != "keyword" and not _is_method(values, i):
             content = _marked(value, symbol(value))
         else:

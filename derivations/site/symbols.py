@@ -47,8 +47,8 @@ GLOSSARY = [
     Symbol(("λ",), ("penalty",), "price of the weights", ("17",)),
 ]
 
-# Letters that mean something else on nearly every line: the differential, the number e, densities.
-AMBIGUOUS = frozenset("depqfijnt")
+# What means something else on nearly every line, or nothing that the code has a name for.
+AMBIGUOUS = frozenset("depqfijnt") | {"log", "exp", "max", "min", "in"}
 
 
 def of_chapter(chapter: str) -> list[Symbol]:
@@ -62,7 +62,7 @@ class Marks:
     """The symbols of one page: `key` says which one a letter or a name is, if any.
 
     A word that formulas and code spell alike needs no entry. Only what stands in both is marked, so
-    `in_code` is given the names of the page's modules, and `used` collects what formulas have.
+    `in_code` is given the words of the page's modules, and `used` collects what formulas have.
     """
 
     def __init__(self, chapter: str, in_code: set[str]):
@@ -82,8 +82,8 @@ class Marks:
         return names[0]
 
     def of_name(self, name: str) -> str | None:
-        """The key of a name in the code, if a formula of the page has it too."""
-        symbol = self.names.get(name)
+        """The key of a name in the code, or a letter in its comments, if a formula has it too."""
+        symbol = self.names.get(name) or self.letters.get(name)
         key = symbol.names[0] if symbol else name
         return key if key in self.used else None
 
