@@ -26,7 +26,6 @@ const state = {
   drawn: null, // bytes (D,)
   binary: false,
   z: null, // (Z,), or null where it follows mu
-  jumps: 0, // how often z was drawn
   most: 1000, // draws of z for the bound and log p(x)
   seed: 0,
   plane: [order[0], order[1] ?? order[0]],
@@ -34,7 +33,7 @@ const state = {
   samples: 0, // how often they were drawn again
   as: "mean",
 };
-const now = {}; // x, q, z, means, weights, noise
+const now = { jumps: 0 }; // x, q, z, mean, and the draws; jumps is how often z was drawn
 
 function readRows({ x, unit }) {
   const numbers = array(x);
@@ -205,8 +204,8 @@ const rounded = (z) => z.map((value) => Math.round(value * 1000) / 1000);
 const JUMP = {
   mu: () => null,
   zero: () => new Float64Array(Z),
-  q: () => rounded(reparameterize(now.q, generator(JUMPS, state.jumps++).noise(Z))),
-  prior: () => rounded(generator(JUMPS, state.jumps++).noise(Z)),
+  q: () => rounded(reparameterize(now.q, generator(JUMPS, now.jumps++).noise(Z))),
+  prior: () => rounded(generator(JUMPS, now.jumps++).noise(Z)),
 };
 
 // ---- A table's row ----

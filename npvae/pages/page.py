@@ -23,7 +23,7 @@ PRECISIONS = 8, 16, 32
 LARGEST_PAGE = 64_000_000  # bytes: browsers take seconds to open more
 ROWS = 48  # on the page, at most
 ROW_BYTES = 300_000  # of all those rows
-PARTS = "explorer.css", "model.js", "pictures.js", "pen.js", "explorer.js", "events.js"
+SCRIPTS = "chance", "likelihoods", "model", "pictures", "pen", "explorer", "events"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -187,8 +187,12 @@ def assemble(title, content):
     files = resources.files(__package__)
     # No "<" is left in the JSON, so nothing in it can end its element.
     data = json.dumps(content, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-    parts = {"content": data, "title": html.escape(title)}
-    for name in PARTS:
-        parts[name.replace(".", "_")] = files.joinpath(name).read_text(encoding="utf-8")
+    scripts = [files.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    parts = {
+        "title": html.escape(title),
+        "style": files.joinpath("explorer.css").read_text(encoding="utf-8"),
+        "content": data,
+        "scripts": "\n".join(f"<script>\n{script}</script>" for script in scripts),
+    }
     template = files.joinpath("explorer.html").read_text(encoding="utf-8")
     return PLACE.sub(lambda place: parts[place[1]], template)
