@@ -251,7 +251,7 @@ def test_it_is_usable(image_page, width, dark):
         slider.send_keys(Keys.HOME)
         settled(driver)
         assert text_of(driver, ".z-name") == "at the sliders’ z"
-        assert text_of(driver, "#units output") == "−4.00"
+        assert text_of(driver, "#units .value") == "−4.00"
         assert text_of(driver, "#units .dead span") == "dead z[2]"
         # The plane, by its keys: its horizontal unit is that one.
         plane = driver.find_element("id", "plane")
@@ -371,7 +371,9 @@ def model(tmp_path):
 
 def test_the_command_writes_beside_the_model(model, capsys):
     assert main(["explore", str(model)]) == 0
-    assert "vae.html: 0.0" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "vae.html, 0.0" in said
+    assert "8 bits a weight change the bound of a row by up to 0." in said
     said = content(model.with_suffix(".html"))
     assert said["shape"] == [4, 4]
     assert said["source"] == "draws of x from the model itself"
@@ -396,7 +398,6 @@ def test_it_reads_data_of_every_form(model, kind):
 
 def wrong(folder):
     """Arguments of the command, and what it should say."""
-    rng = np.random.default_rng(0)
     save = {
         "narrow": np.eye(15),
         "grey": np.eye(16) * 2,
@@ -414,8 +415,6 @@ def wrong(folder):
     gaussian = make_vae(LIKELIHOODS["gaussian"], D=16)
     gaussian.save(folder / "gaussian.npz")
     np.save(folder / "bytes.npy", np.eye(16, dtype=np.uint8))
-    wide = npvae.VAE.init(7000, hidden=(7000,), likelihood=npvae.Bernoulli(), rng=rng)
-    wide.save(folder / "wide.npz")
     yield "missing.npz", "there is no file"
     yield "x.npy", "not an npz file"
     yield "two.npz", "no npvae header"
@@ -439,7 +438,6 @@ def wrong(folder):
     yield "vae.npz --out vae.npz", "expected a name that ends in .html"
     yield "vae.npz --out nowhere/x.html", "there is no folder"
     yield "gaussian.npz --data bytes.npy", "expected --divide 255 if the model learned from x / 255"
-    yield "wide.npz", "the page would have 131 MB; expected at most 64 MB: take a smaller model"
 
 
 def test_what_is_wrong_is_said_in_a_line(model, capsys, monkeypatch):
@@ -451,6 +449,14 @@ def test_what_is_wrong_is_said_in_a_line(model, capsys, monkeypatch):
         assert said.err.count("\n") == 1, line
         assert said.out == ""
     assert not list(model.parent.glob("*.html"))
+
+
+def test_a_model_too_large_is_told_its_size(tmp_path):
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(3000, hidden=(3000,), likelihood=npvae.Bernoulli(), rng=rng)
+    message = "would have 97 MB; expected at most 64 MB: take precision=8, or a smaller model"
+    with pytest.raises(ValueError, match=message):
+        pages.explore(vae, np.zeros((2, 3000)), tmp_path / "vae.html", precision=32)
 
 
 def test_a_likelihood_of_ones_own_is_refused(tmp_path):

@@ -24,11 +24,12 @@ def main(arguments):
     args = parser.parse_args(arguments)
     out = args.out or args.model.with_suffix(".html")
     try:
-        write(args, out)
+        change = write(args, out)
     except (OSError, TypeError, ValueError, ArithmeticError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
-    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB. Open it in a browser.")
+    print(f"{out}, {out.stat().st_size / 1e6:.2f} MB: open it in a browser.")
+    print(f"{args.precision} bits a weight change the bound of a row by up to {change:.2g} nats.")
     return 0
 
 
@@ -57,7 +58,7 @@ def new_parser():
 
 
 def write(args, out):
-    """Read, and write the page. Raises OSError, TypeError or ValueError."""
+    """Read, and write the page.  -> what `explore` returns, and raises"""
     check_path(out)
     vae = VAE.load(args.model)
     names = read_names(args.names) if args.names else None
@@ -71,7 +72,7 @@ def write(args, out):
     else:
         x = vae.sample(SAMPLES, rng=np.random.default_rng(0), draw=True)
     options = {"shape": shape, "names": names, "precision": args.precision}
-    explore(vae, x, out, source=source, **options)
+    return explore(vae, x, out, source=source, **options)
 
 
 def _scaled(vae, array, args):

@@ -119,6 +119,7 @@ function start() {
   say("rows-title", `Rows of ${content.source}`);
   order.forEach(makeUnit);
   element("pictures").hidden = !pictures.isImage;
+  document.body.classList.toggle("pixels", pictures.isImage);
   if (!pictures.isImage) makeTable();
   else makePen();
   element("walk").hidden = Z === 1;

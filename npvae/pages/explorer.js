@@ -153,9 +153,10 @@ function showZ() {
     pictures.show(element("mean"), now.mean);
     element("mean").setAttribute("aria-label", "E[x|z], the decoder’s mean");
   } else showTable();
+  document.querySelectorAll(".echo canvas").forEach((canvas) => pictures.show(canvas, now.mean));
   for (const j of order) {
     units[j].slider.value = now.z[j];
-    units[j].output.textContent = fixed(now.z[j]);
+    units[j].value.textContent = fixed(now.z[j]);
   }
   say("log-pxz", `${fixed(model.logPxz(now.x, now.z))} nats, at this z`);
   showPlane();
@@ -169,8 +170,8 @@ function showNumbers() {
   );
   const few = n.effective < 10;
   say("log-px", `${fixed(n.logPx)}${few ? "" : plusMinus(n.logPxError)} nats${few ? ", likely too low" : ""}`);
-  say("gap", `${fixed(n.logPx - n.bound)} nats, KL(q(z|x) ‖ p(z|x))`);
-  say("draws", `${count(n.K)} of ${count(state.most)}, as good as ${fixed(n.effective, 0)} from p(z|x)`);
+  say("gap", `${fixed(n.logPx - n.bound)} nats, about KL(q(z|x) ‖ p(z|x))`);
+  say("draws", `${count(n.K)} of ${count(state.most)}; effective samples ${fixed(n.effective, 0)}`);
 }
 
 // ---- The units of z ----
@@ -184,11 +185,11 @@ function makeUnit(j) {
   row.innerHTML = `<span>${dead ? "dead " : ""}z[${j}]</span><span class="kl"></span>
     <span class="mu"></span><div class="track"><i><b></b></i>
     <input type="range" min="${-REACH}" max="${REACH}" step="0.01" aria-label="z[${j}]${dead ? ", dead" : ""}"></div>
-    <output></output>`;
+    <span class="value" aria-hidden="true"></span>`;
   row.title = `z[${j}]: mean KL ${fixed(content.kl[j])} nats over the data`;
   const slider = row.querySelector("input");
   slider.addEventListener("input", () => moveZ(j, Number(slider.value)));
-  units[j] = { row, slider, band: row.querySelector("b"), output: row.querySelector("output") };
+  units[j] = { row, slider, band: row.querySelector("b"), value: row.querySelector(".value") };
   element("units").append(row);
 }
 
@@ -261,7 +262,7 @@ function nextPlanePicture() {
   z[a] = fromPlane((column + 0.5) * cell);
   z[b] = -fromPlane((row + 0.5) * cell);
   const picture = pictures.picture(model.decode(z));
-  const scale = (cell - 1) / Math.max(picture.width, picture.height);
+  const scale = (cell - (pictures.isImage ? 0 : 4)) / Math.max(picture.width, picture.height);
   const context = plane.sheet.getContext("2d");
   context.imageSmoothingEnabled = false;
   context.clearRect(column * cell, row * cell, cell, cell);
@@ -292,7 +293,7 @@ function disc(context, right, up, radius, ring = false) {
   context.strokeStyle = "#ffffff";
   context.stroke();
   context.lineWidth = 3;
-  context.fillStyle = context.strokeStyle = ring ? "#d55e00" : "#0072b2";
+  context.fillStyle = context.strokeStyle = ring ? "#d55e00" : "#cc79a7";
   if (ring) context.stroke();
   else context.fill();
 }

@@ -78,9 +78,8 @@ function makePen() {
   canvas.setAttribute("role", "application");
   for (const id of ["pen", "pen-note"]) element(id).hidden = false;
   element("ink-choice").hidden = colours === 3;
-  element("colour-choice").hidden = element("fit").hidden = colours === 3;
   element("colour-choice").hidden = colours !== 3;
-  element("fit-note").hidden = colours === 3;
+  element("fit").hidden = element("fit-note").hidden = colours === 3 || rows !== columns;
 
   const pen = { before: null, covered: null, at: null, cursor: [columns / 2, rows / 2] };
   const underlying = () => state.drawn ?? data[state.row].map((v, d) => 255 * pictures.place(v, d));
@@ -106,6 +105,11 @@ function makePen() {
       ((event.clientY - box.top) / box.height) * rows,
     ];
   };
+  function showCursor() {
+    element("cursor").style.left = `${(100 * pen.cursor[0]) / columns}%`;
+    element("cursor").style.top = `${(100 * pen.cursor[1]) / rows}%`;
+  }
+  showCursor();
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     down(place(event));
@@ -122,8 +126,9 @@ function makePen() {
     if (step) {
       const [x, y] = [from[0] + step[0], from[1] - step[1]];
       pen.cursor = [Math.min(columns, Math.max(0, x)), Math.min(rows, Math.max(0, y))];
+      showCursor();
     }
-    if (event.key === " " || event.shiftKey) {
+    if (event.key === " " || event.shiftKey) { // Shift draws along
       down(from);
       move(pen.cursor);
     }

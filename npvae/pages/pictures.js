@@ -2,7 +2,7 @@
 // pixels of an image, and one for each column of a table.
 "use strict";
 
-const THUMBNAIL = { width: 96, height: 64 }; // of a table's row, in pixels
+const THUMBNAIL = { width: 192, height: 128 }; // of a table's row, in pixels
 
 function makePictures({ shape, low, high }) {
   const isImage = shape.length > 0;
