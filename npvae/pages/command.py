@@ -50,7 +50,13 @@ def new_parser():
         type=float,
         help="by which data are divided first, such as 255 for a Gaussian model of grey levels",
     )
-    add("--shape", metavar="N", type=int, nargs="+", help="an image's sides, then 3 if in colour; D alone for a table")
+    add(
+        "--shape",
+        metavar="N",
+        type=int,
+        nargs="+",
+        help="an image's sides, then 3 if in colour; D alone for a table",
+    )
     add("--names", metavar="FILE", type=Path, help="a text with a column's name a line")
     add("--precision", type=int, choices=PRECISIONS, default=8, help="bits a weight (default: 8)")
     add("--out", metavar="FILE", type=Path, help="(default: MODEL with .html)")
