@@ -106,7 +106,9 @@ def test_beside_its_clone_an_editable_install_is_found(tmp_path, monkeypatch):
 def test_a_wheel_holds_the_package_its_types_and_its_licence_alone(tmp_path, monkeypatch):
     with built("build_wheel", tmp_path, monkeypatch) as wheel:
         names = set(wheel.namelist())
-    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "npvae").rglob("*.py")}
+    package = ROOT / "npvae"
+    files = [*package.rglob("*.py"), *package.glob("pages/explorer.*"), *package.glob("pages/*.js")]
+    modules = {path.relative_to(ROOT).as_posix() for path in files}
     (metadata,) = {name.split("/")[0] for name in names if not name.startswith("npvae/")}
     about = {f"{metadata}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
     assert names == modules | about | {"npvae/py.typed"}

@@ -1,0 +1,39 @@
+"""python -m npvae COMMAND …: what can be done with a model from the shell."""
+
+import importlib
+import sys
+
+COMMANDS = {  # name: module with main(arguments), imported when asked for; what it does
+    "explore": ("npvae.pages.command", "write one HTML page in which to try a saved model"),
+}
+
+
+def main(arguments):
+    """Run the command that the first of the arguments names, with the rest.  -> exit status"""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if arguments else 2
+    name, *rest = arguments
+    if name not in COMMANDS:
+        print(f"npvae: there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    return importlib.import_module(COMMANDS[name][0]).main(rest)
+
+
+def usage():
+    """The commands, one a line."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {about}" for name, (_, about) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: python -m npvae COMMAND …",
+            "",
+            *lines,
+            "",
+            "python -m npvae COMMAND --help says more.",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
