@@ -1,0 +1,117 @@
+"""The examiner, in a child: runs one function's tests with the learner's answer in its place."""
+
+import io
+import os
+import time
+from contextlib import redirect_stderr, redirect_stdout
+
+from .compare import report
+from .splice import PACKAGE
+
+ENOUGH = 1.0  # seconds of testing, once every examiner has seen the answer
+MOST = 20.0  # seconds after which no other case is begun
+
+
+class Examination:
+    """A plugin of pytest: which cases to run, and what came of them."""
+
+    __name__ = "workshop"  # as conftest asks for it
+
+    def __init__(self, task, observer):
+        self.task, self.observer = task, observer
+        self.key = task["key"]
+        self.passed = self.silent = 0  # cases that called the answer, or did not
+        self.seen = set()  # examiners that have called it
+        self.failure = None
+        self.total = 0
+        self.begin = time.perf_counter()
+
+    def functions_citing(self, tag):
+        """What conftest's hook waits for, whatever the tag: the answer."""
+        return {(self.task["path"], self.task["line"])}
+
+    def pytest_collection_modifyitems(self, items):
+        """The first case of every test comes first, then the second of each."""
+        turns = {}
+        for item in items:
+            name = _test(item)
+            turns[name] = turns.get(name, -1) + 1
+            item.turn = turns[name]
+        items.sort(key=lambda item: item.turn)
+        self.total = len(items)
+
+    def pytest_runtestloop(self, session):
+        """Run cases until one fails, or until there was time enough."""
+        if session.testsfailed:
+            return True
+        for item in session.items:
+            spent = time.perf_counter() - self.begin
+            needless = spent > ENOUGH and _test(item) in self.seen and not self.task["whole"]
+            if needless or (spent > MOST and not self.task["whole"]):
+                continue
+            before = self.observer.count[self.key]
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if self.observer.count[self.key] > before:
+                self.seen.add(_test(item))
+                self.passed += item.outcomes == {"passed"}
+            else:  # whatever came of it says nothing of the answer
+                self.silent, self.failure = self.silent + 1, None
+            if self.failure:
+                break
+        return True
+
+    def pytest_runtest_makereport(self, item, call):
+        outcomes = item.__dict__.setdefault("outcomes", set())
+        if call.excinfo is None:
+            return outcomes.add("passed")
+        if call.excinfo.errisinstance(_skipped()):
+            return outcomes.add("skipped")
+        outcomes.add("failed")
+        self.failure = self.failure or _told(item, call.excinfo, self.task["path"])
+
+    def findings(self):
+        return {
+            "passed": self.passed,
+            "silent": self.silent,
+            "examiners": sorted(self.seen),
+            "failure": self.failure,
+            "total": self.total,
+            "calls": self.observer.count[self.key],
+            "seconds": round(time.perf_counter() - self.begin, 2),
+        }
+
+
+def _test(item):
+    return item.nodeid.split("[")[0]
+
+
+def _skipped():
+    import pytest
+
+    return pytest.skip.Exception
+
+
+def _told(item, error, path):
+    """What a learner is told of a failure: the test, its docstring, the error, and where."""
+    lines = [f"{entry.path}:{entry.lineno + 1}" for entry in error.traceback]
+    own = [line for line in lines if line.startswith(f"{path}:")]
+    return {
+        "test": item.nodeid,
+        "says": (item.function.__doc__ or "").strip().split("\n\n")[0],
+        "error": error.exconly()[:1500],
+        "line": own[-1] if own else "",
+    }
+
+
+def run(task, observer):
+    """The findings: what passed, the first failure, and how the answer compares."""
+    os.chdir(PACKAGE.parent)
+    os.environ.setdefault("HYPOTHESIS_PROFILE", "suite" if task["whole"] else "workshop")
+    import pytest
+
+    examination, output = Examination(task, observer), io.StringIO()
+    options = ["-q", "-p", "no:cacheprovider", "--no-header", *task["tests"]]
+    with redirect_stdout(output), redirect_stderr(output):
+        code = pytest.main(options, plugins=[examination])
+    findings = examination.findings() | {"code": code, "output": output.getvalue()[-3000:]}
+    return findings | report(task, observer)
