@@ -106,6 +106,7 @@ def _told(item, error, path):
 def run(task, observer):
     """The findings: what passed, the first failure, and how the answer compares."""
     os.chdir(PACKAGE.parent)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # none is needed, and each takes its time
     os.environ.setdefault("HYPOTHESIS_PROFILE", "suite" if task["whole"] else "workshop")
     import pytest
 

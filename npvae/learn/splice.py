@@ -65,26 +65,20 @@ def _replace(right, written, name):
 
 
 def _is_new(node, tree):
-    """Whether a statement of an answer's file brings a name that the module lacks."""
+    """Whether a statement at the top of an answer's file brings a name that the module lacks."""
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return False
+    return not set(_names(node)) <= {name for top in tree.body for name in _names(top)}
+
+
+def _names(node):
+    """The names that a statement at a module's top brings."""
     if isinstance(node, ast.Import | ast.ImportFrom):
-        names = {alias.asname or alias.name for alias in node.names}
-    elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-        names = {node.name}
-    else:
-        return isinstance(node, ast.Assign | ast.AnnAssign)
-    return not names <= set(_top_names(tree))
-
-
-def _top_names(tree):
-    for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name for alias in node.names)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Assign):
-            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        return [alias.asname or alias.name for alias in node.names]
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    return [t.id for target in targets if target for t in ast.walk(target) if isinstance(t, ast.Name)]
 
 
 def _say_where(code, origin, prefix=""):

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -89,8 +90,9 @@ def sentences(exercise, found):
     yield f"{failure['test'].split('::')[1].split('[')[0]}"
     if failure["says"]:
         yield f"  “{failure['says'].splitlines()[0]}”"
-    error = [line for line in failure["error"].splitlines() if line.strip()][:6]
-    yield from (f"  {line[:96]}" for line in error)
+    error = [line.strip() for line in failure["error"].splitlines() if line.strip()]
+    wrapped = [part for line in error for part in textwrap.wrap(line, 72)]
+    yield from (f"  {line}" for line in wrapped[:6])
     if failure["line"]:
         file, _, line = failure["line"].rpartition(":")
         yield f"  at {Path(file).name}, line {line}"
