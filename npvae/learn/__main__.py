@@ -60,6 +60,18 @@ def new_parser():
     report.add_argument("--csv", type=Path, metavar="FILE")
     report.add_argument("--junit", type=Path, metavar="FILE")
     report.add_argument("--chapters", nargs="+", metavar="NN", help="these alone, such as 04 05 06")
+    show = kinds.add_parser("exhibit", help="one of the museum's mistakes, in seconds")
+    show.set_defaults(run=commands.exhibit)
+    show.add_argument("name", nargs="?", metavar="NAME", help="as chapter 16 has it; all if none")
+    does = "find a hidden mistake by its curve and samples, or judge a test of yours"
+    blind = kinds.add_parser("blind", help=does, description=does)
+    blind.set_defaults(run=commands.blind)
+    blind.add_argument("--seed", type=int, metavar="N", help="the same mistake again")
+    blind.add_argument(
+        "--answer", dest="answers", nargs=2, type=int, metavar=("LINE", "MISTAKE"), default=()
+    )
+    blind.add_argument("--kill", type=Path, metavar="TEST.py", help="a test that should fail")
+    blind.add_argument("--name", metavar="NAME", help="the mistake that it should kill")
     return parser
 
 

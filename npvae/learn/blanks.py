@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 import textwrap
 
 from .catalogue import CITATION, ROOT
@@ -63,20 +64,20 @@ def empty(source, node, derive=False):
 
 
 def _derived(docstring, indent):
-    """A docstring without its equations: the tags, and what says shapes and errors."""
+    """A docstring without its equations: the tags, the lines of shapes, and those of errors."""
     tags = " ".join(f"[{tag}]" for tag in CITATION.findall(docstring))
     kept = []
     for paragraph in docstring.split("\n\n"):
         lines = [line for line in paragraph.splitlines() if not CITATION.search(line)]
-        text = " ".join(lines)
-        if "->" in text or text.startswith("Raises"):
-            kept.append("\n".join(lines))
-        elif "->" in paragraph:  # beside the equation, on its line
-            kept.append(CITATION.sub("", paragraph.split("        ")[1]).strip())
-    body = "\n\n".join(kept)
-    if not body:
-        return f"To be derived: {tags}"
-    return textwrap.indent(f"To be derived: {tags}\n\n{body}\n", indent).lstrip() + indent
+        shapes = max((i for i, line in enumerate(lines) if "->" in line), default=-1)
+        errors = next((i for i, line in enumerate(lines) if "Raises" in line), len(lines))
+        kept += lines[: shapes + 1] + lines[max(errors, shapes + 1) :]
+        for line in set(paragraph.splitlines()) - set(lines):  # shapes may stand beside an equation
+            parts = re.split(" {3,}", CITATION.sub("", line))
+            kept += [part.strip() for part in parts if "->" in part]
+    body = "\n".join(dict.fromkeys(kept))
+    text = f"To be derived: {tags}" + (f"\n\n{body}\n" if body else "")
+    return textwrap.indent(text, indent).lstrip() + (indent if body else "")
 
 
 def _blanks(source, tree, nodes, derive):
@@ -98,18 +99,22 @@ def _class_head(source, node):
     text = lines[node.lineno - 1 : first.lineno - 1]
     kept = first.end_lineno if ast.get_docstring(node) else first.lineno - 1
     text += lines[first.lineno - 1 : kept]
-    fields = [
-        "\n".join(lines[field.lineno - 1 : field.end_lineno])
-        for field in node.body
-        if isinstance(field, ast.AnnAssign)
-    ]
+    fields = ["\n".join(lines[f.lineno - 1 : f.end_lineno]) for f in _fields(node)]
     return "\n".join(text + [""] * bool(fields) + fields) + "\n"
+
+
+def _fields(node):
+    """The annotated names of a class: what its instances hold."""
+    return [field for field in node.body if isinstance(field, ast.AnnAssign)]
 
 
 def _imports(tree, nodes, module):
     """Import lines for the names that the emptied functions use, the module's own included."""
-    names = (n for node in nodes.values() for n in ast.walk(node) if isinstance(n, ast.Name))
-    used = {name.id for name in names} - set(dir(builtins))
+    owners = {name.rpartition(".")[0] for name in nodes}
+    heads = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name in owners]
+    parts = [*nodes.values(), *(p for n in heads for p in (*n.bases, *_fields(n)))]
+    names = (n for part in parts for n in ast.walk(part) if isinstance(n, ast.Name))
+    used = {name.id for name in names} - set(dir(builtins)) - owners
     package = module.split(".") if _is_package(module) else module.split(".")[:-1]
     lines, own = [], []
     for node in tree.body:

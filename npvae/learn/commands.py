@@ -1,10 +1,12 @@
 """What each command does: it prints, and returns the exit code."""
 
 import csv
+import random
 import time
 from itertools import groupby
 from xml.etree import ElementTree
 
+from . import exhibits
 from . import hints as steps
 from .catalogue import WorkshopError, choose
 from .folder import Folder, create
@@ -147,6 +149,66 @@ def milestones(folder, **_):
     states = marks(place, written)
     mine = [e for e, state in states.items() if state in ("yours", "digits")]
     return reached(place, mine)
+
+
+def exhibit(name=None, **_):
+    """One mistake of the museum: its lines, what they do to a model, and the test that tells."""
+    if name is None:
+        print("\n".join(mistake.name for mistake in exhibits.tests_module("museum").MUSEUM))
+        return 0
+    mistake = exhibits.named(name)
+    for file, right, wrong in mistake.edits:
+        print(f"# {file}")
+        for mark, lines in (("-", right), ("+", wrong)):
+            print("\n".join(f"{mark} {line.strip()}" for line in lines.strip().splitlines()))
+    if mistake.seen_in:
+        print(f"seen in {', '.join(mistake.seen_in)}")
+    if not any("relatives" in file for file, _, _ in mistake.edits):
+        print("\n".join(exhibits.shown(exhibits.trained(mistake), exhibits.trained())))
+    fails, _ = exhibits.killer_fails(mistake)
+    print(f"{mistake.killed_by.split('::')[1]} {'fails' if fails else 'passes'}.")
+    return 0
+
+
+def blind(seed=None, kill=None, name=None, answers=(), **_):
+    """A hidden mistake to be found; or, with kill, a test of one's own to be judged."""
+    seed = random.randrange(1000) if seed is None else seed
+    if kill:
+        mistake = exhibits.named(name) if name else exhibits.puzzle(seed)[0]
+        return _judge(mistake, kill)
+    mistake, lines, line, names, right = exhibits.puzzle(seed)
+    print(f"A program with one mistake, --seed {seed}.\n")
+    print("\n".join(exhibits.shown(exhibits.trained(mistake), exhibits.trained())))
+    print("\nOne of these lines is wrong:")
+    for number, (file, text) in enumerate(lines, start=1):
+        print(f"  {number}  {file.removeprefix('npvae/'):28} {text[:76]}")
+    print("Which mistake is it?")
+    for number, text in enumerate(names, start=1):
+        print(f"  {number}  {text}")
+    given = list(answers) or [_ask("the line's number: "), _ask("the mistake's number: ")]
+    well = [answer == place + 1 for answer, place in zip(given, (line, right), strict=True)]
+    print(f"\nThe line is {line + 1}: {'yes' if well[0] else f'not {given[0]}'}.")
+    print(f"The mistake is “{mistake.name}”: {'yes' if well[1] else f'not {given[1]}'}.")
+    print(f"derivations/16-museum.md tells of it; {mistake.killed_by.split('::')[1]} kills it.")
+    return 0 if all(well) else 1
+
+
+def _ask(question):
+    try:
+        return int(input(question))
+    except EOFError:
+        raise WorkshopError("no answer; write --answer LINE MISTAKE") from None
+    except ValueError:
+        return 0
+
+
+def _judge(mistake, test):
+    killed, alive, words = exhibits.judge(mistake, test)
+    print(f"with “{mistake.name}” the test {'fails: killed' if killed else 'passes: it lives'}")
+    print(f"with the library as it is it {'passes' if alive else 'fails'}")
+    if not (killed and alive):
+        print(words)
+    return 0 if killed and alive else 1
 
 
 def report(folders, csv=None, junit=None, chapters=None, **_):
