@@ -50,8 +50,17 @@ class Exercise(NamedTuple):
         return f"{number}-{self.module.removeprefix('npvae.').replace('.', '-')}.py"
 
     @property
+    def short_tags(self):
+        """The tags, a topic's name once: kl.4, .5."""
+        topics = [tag.split(".")[0] for tag in self.tags]
+        return ", ".join(
+            tag.removeprefix(topic if topic in topics[:i] else "")
+            for i, (topic, tag) in enumerate(zip(topics, self.tags, strict=True))
+        )
+
+    @property
     def title(self):
-        return f"{self.name} [{', '.join(self.tags)}]"
+        return f"{self.name} [{self.short_tags}]"
 
 
 def tests_module(name):

@@ -10,6 +10,7 @@ from . import exhibits
 from . import hints as steps
 from .catalogue import WorkshopError, choose
 from .folder import Folder, create
+from .milestones import reached
 from .verdicts import STATES, examine, examine_many, sentences
 
 LOOK = 0.3  # seconds between two looks at the files
@@ -54,9 +55,9 @@ def _is_new(place, exercise, digest):
 
 def show_verdict(exercise, found, folder, seconds):
     sign, says = STATES[found["state"]]
-    cases = f", {found['passed']} cases" if found["state"] == "yours" else ""
-    print(f"{sign} {exercise.file}  {exercise.title}: {says}{cases}  {seconds:.1f} s")
-    for line in sentences(exercise, found):
+    cases = f", {found['passed']} of {found['total']} cases" if found["state"] == "yours" else ""
+    print(f"{sign} {exercise.title}: {says}{cases}  {seconds:.1f} s")
+    for line in sentences(found):
         print(f"    {line}")
     if found["state"] in ("wrong", "digits"):
         print(f"    more: python -m npvae.learn hint {folder} {exercise.name}")
@@ -107,7 +108,7 @@ def show_list(folder, words=(), **_):
         print(chapter)
         for exercise in group:
             sign = "…" if states[exercise] == "new" else STATES[states[exercise]][0]
-            print(f"  {sign} {', '.join(exercise.tags):36.36} {exercise.name:40.40}")
+            print(f"  {sign} {exercise.name:36} {exercise.short_tags}")
     print("  ".join(f"{sign} {says}" for sign, says in STATES.values() if sign in "✓½✗·"))
     print(progress(place, place.answers()))
 
@@ -142,8 +143,6 @@ def reset(folder, words, **_):
 
 
 def milestones(folder, **_):
-    from .milestones import reached
-
     place = Folder(folder)
     written = place.answers()
     states = marks(place, written)
@@ -261,7 +260,7 @@ def _junit(rows):
             elif found["state"] != "yours":
                 says = STATES[found["state"]][1]
                 failure = ElementTree.SubElement(case, "failure", message=says)
-                failure.text = "\n".join(sentences(exercise, found))
+                failure.text = "\n".join(sentences(found))
         cases = suite.findall("testcase")
         suite.set("tests", str(len(cases)))
         for kind in ("failure", "skipped"):

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from .calls import outcome, resolve
+from .calls import leaves, outcome, resolve
 from .relations import relation
 from .splice import twin
 
@@ -96,13 +96,22 @@ def _lost_digits(pairs, mine, right):
         for a, b, exact in zip(found, best, pair.right, strict=True):
             if a.dtype != b.dtype:
                 return f"it returns {a.dtype} where {b.dtype} came in"
+            scale = np.maximum(abs(exact), np.finfo(float).tiny)
             with np.errstate(all="ignore"):
-                excess = abs(a - exact) - 10 * abs(b - exact) - 4 * np.finfo(float).eps * abs(exact)
-            lost = np.nan_to_num(excess, nan=np.inf) > 0
+                error, least = abs(a - exact) / scale, abs(b - exact) / scale
+            lost = np.nan_to_num(error - 10 * least, nan=np.inf) > 1e-12
             if lost.any():
-                place = np.flatnonzero(lost)[np.argmax(excess[lost])]
-                return f"{a.flat[place]:.6g} where {exact.flat[place]:.6g} is right"
+                place = np.flatnonzero(lost)[np.argmax(error[lost])]
+                return _in_numbers(pair.call, exact.shape, place, a.flat[place], exact.flat[place])
     return ""
+
+
+def _in_numbers(call, shape, place, found, exact):
+    """One entry of a result beside the right one, and the arguments' entries there."""
+    args, kwargs = call.arguments()
+    there = [f"{a.flat[place]:.3g}" for a in leaves([*args, *kwargs.values()]) if a.shape == shape]
+    at = f"at {', '.join(there)} " if there and shape else ""
+    return f"{at}it is {found:.4g} where {exact:.4g} is right"
 
 
 def _is_random(function, pairs, package="npvae"):

@@ -8,8 +8,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from .compare import report
 from .splice import PACKAGE
 
-ENOUGH = 1.0  # seconds of testing, once every examiner has seen the answer
+ENOUGH = 0.4  # seconds of testing, once every examiner has seen the answer
 MOST = 20.0  # seconds after which no other case is begun
+TO_COMPARE = 30  # calls, to be compared with the right function's once a case has failed
 
 
 class Examination:
@@ -24,7 +25,7 @@ class Examination:
         self.seen = set()  # examiners that have called it
         self.failure = None
         self.total = 0
-        self.begin = time.perf_counter()
+        self.begin = None
 
     def functions_citing(self, tag):
         """What conftest's hook waits for, whatever the tag: the answer."""
@@ -42,32 +43,39 @@ class Examination:
 
     def pytest_runtestloop(self, session):
         """Run cases until one fails, or until there was time enough."""
-        if session.testsfailed:
-            return True
-        for item in session.items:
-            spent = time.perf_counter() - self.begin
-            needless = spent > ENOUGH and _test(item) in self.seen and not self.task["whole"]
-            if needless or (spent > MOST and not self.task["whole"]):
+        self.begin = time.perf_counter()
+        for item in [] if session.testsfailed else session.items:
+            if self.is_needless(item):
                 continue
             before = self.observer.count[self.key]
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
-            if self.observer.count[self.key] > before:
-                self.seen.add(_test(item))
-                self.passed += item.outcomes == {"passed"}
-            else:  # whatever came of it says nothing of the answer
-                self.silent, self.failure = self.silent + 1, None
-            if self.failure:
-                break
+            if self.observer.count[self.key] == before:
+                self.silent += 1  # whatever came of it says nothing of the answer
+                continue
+            self.seen.add(_test(item))
+            self.passed += item.outcomes == {"passed"}
+            self.failure = self.failure or item.failure
         return True
 
+    def is_needless(self, item):
+        """Whether enough is known without this case."""
+        if self.failure and self.observer.count[self.key] >= TO_COMPARE:
+            return True
+        if self.task["whole"]:
+            return bool(self.failure)
+        spent = time.perf_counter() - self.begin
+        return spent > (ENOUGH if self.failure or _test(item) in self.seen else MOST)
+
     def pytest_runtest_makereport(self, item, call):
-        outcomes = item.__dict__.setdefault("outcomes", set())
+        if call.when == "setup":
+            item.outcomes, item.failure = set(), None
         if call.excinfo is None:
-            return outcomes.add("passed")
-        if call.excinfo.errisinstance(_skipped()):
-            return outcomes.add("skipped")
-        outcomes.add("failed")
-        self.failure = self.failure or _told(item, call.excinfo, self.task["path"])
+            item.outcomes.add("passed")
+        elif call.excinfo.typename == "Skipped":
+            item.outcomes.add("skipped")
+        else:
+            item.outcomes.add("failed")
+            item.failure = item.failure or _told(item, call.excinfo, self.task["path"])
 
     def findings(self):
         return {
@@ -77,18 +85,11 @@ class Examination:
             "failure": self.failure,
             "total": self.total,
             "calls": self.observer.count[self.key],
-            "seconds": round(time.perf_counter() - self.begin, 2),
         }
 
 
 def _test(item):
     return item.nodeid.split("[")[0]
-
-
-def _skipped():
-    import pytest
-
-    return pytest.skip.Exception
 
 
 def _told(item, error, path):

@@ -58,12 +58,12 @@ def _of_the_answer(found):
         yield "The chapter's section on floating point says which form keeps the digits."
         return
     if found.get("relation"):
-        yield f"On the examiners' arguments, {found['relation']}."
+        yield from textwrap.wrap(f"On the examiners' arguments, {found['relation']}.", 76)
     for name in found.get("mistakes", ()):
         yield f"The museum knows this mistake: “{name}”."
         mistake = next(m for m in tests_module("museum").MUSEUM if m.name == name)
         if mistake.seen_in:
-            yield f"It was made before, in {', '.join(mistake.seen_in)}."
+            yield from textwrap.wrap(f"It was made before, in {', '.join(mistake.seen_in)}.", 76)
         yield "derivations/16-museum.md shows what a model with it looks like."
     if not found.get("relation") and not found.get("mistakes"):
         failure = found.get("failure") or {}

@@ -3,6 +3,7 @@
 import numpy as np
 
 CLOSE = 1e-6
+FEW = 4  # numbers could be related by chance
 FACTORS = {
     -1.0: "the right one with its sign changed",
     2.0: "twice the right one",
@@ -56,6 +57,8 @@ def _of_one(mine, right):
     a, b = (np.concatenate([v.ravel() for v in side]).astype(float) for side in (mine, right))
     use = np.isfinite(a) & np.isfinite(b)
     a, b = a[use], b[use]
+    if len(np.unique(b)) < FEW:
+        return "another number"
     if not a.any():
         return "zero everywhere"
     return _factor(a, b) or _share(mine, right) or _function(a, b) or "another number"
@@ -66,7 +69,7 @@ def _factor(a, b):
     factor = a @ b / max(b @ b, 1e-300)
     if np.allclose(a, factor * b, 1e-5, 1e-9 * abs(b).max()):
         nice = next((words for f, words in FACTORS.items() if np.isclose(f, factor)), "")
-        return nice and f"{nice}, everywhere" or f"{factor:.6g} times the right one, everywhere"
+        return f"{nice or f'{factor:.6g} times the right one'}, everywhere"
     offset = float(np.median(a - b))
     if np.allclose(a, b + offset, 1e-6, 1e-9) and abs(offset) > 1e-6:
         return f"the right one {'+' if offset > 0 else '−'} {abs(offset):.6g}, everywhere"

@@ -74,7 +74,7 @@ def museum():
     ]
 
 
-def sentences(exercise, found):
+def sentences(found):
     """Lines of a verdict, without its first."""
     state, failure = found["state"], found.get("failure")
     if state == "yours":
@@ -86,15 +86,15 @@ def sentences(exercise, found):
         yield "the tests that are marked with its tags ran, and none of them called it"
         return
     if state == "digits" and found.get("digits"):
-        yield f"at some arguments: {found['digits']}"
-    yield f"{failure['test'].split('::')[1].split('[')[0]}"
+        yield found["digits"]
+    yield failure["test"].split("::")[1].split("[")[0]
     if failure["says"]:
         yield f"  “{failure['says'].splitlines()[0]}”"
     error = [line.strip() for line in failure["error"].splitlines() if line.strip()]
-    wrapped = [part for line in error for part in textwrap.wrap(line, 72)]
-    yield from (f"  {line}" for line in wrapped[:6])
+    error = [line for line in error if not line.startswith("+")]  # pytest's remarks on values
+    yield from [f"  {part}" for line in error for part in textwrap.wrap(line, 72)][:6]
     if failure["line"]:
         file, _, line = failure["line"].rpartition(":")
         yield f"  at {Path(file).name}, line {line}"
     if state == "wrong" and found.get("relation"):
-        yield f"on the examiners' arguments, {found['relation']}"
+        yield from textwrap.wrap(f"On the examiners' arguments, {found['relation']}.", 76)
