@@ -20,6 +20,7 @@ COVERED = (
     "elbo",
     "importance",
     "exact",
+    "learn/starters",
     "relatives/chains",
     "relatives/hmm",
     "relatives/mixtures",
@@ -147,10 +148,15 @@ def chapters(root=ROOT):
     return sorted((root / "derivations").glob("*.md"))
 
 
+def pages(root=ROOT):
+    """Every page that may hold tags: what the workshop begins with, and the chapters."""
+    return [root / "derivations" / "workshop" / "starters.md", *chapters(root)]
+
+
 def _tags(root):
     return _collect(
         (tag, Place(str(path.relative_to(root)), line))
-        for path in chapters(root)
+        for path in pages(root)
         for line, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         for tag in TAG.findall(text)
     )

@@ -141,7 +141,7 @@ def test_gradients(likelihood, activation):
     assert max(errors) < 1e-7
 
 
-@pytest.mark.equation("autoencoder.4")
+@pytest.mark.equation("autoencoder.1", "autoencoder.4")
 def test_a_reconstruction_is_judged_by_sums_over_entries_and_means_over_rows():
     model = make()
     x = batch(model, 2500)

@@ -83,6 +83,7 @@ def test_log_softmax_is_normalised_at_any_logits(a):
     np.testing.assert_allclose(logsumexp(log_softmax(a), axis=1), 0, atol=1e-12)
 
 
+@pytest.mark.equation("classifier.2")
 def test_log_probabilities_hold_each_labels_log_prob():
     predictor = make_predictor()
     x, labels = make_rows()

@@ -35,7 +35,7 @@ def every_array(record):
         yield from field if isinstance(field, tuple) else (field,)
 
 
-@pytest.mark.equation("elbo.1")
+@pytest.mark.equation("elbo.1", "dense.4")
 @pytest.mark.parametrize(("L", "beta"), [(1, 1.0), (3, 0.0), (3, 4.0)])
 @every_likelihood
 @every_activation

@@ -34,7 +34,7 @@ def evidence(vae, x):
 
 
 @heavy_tails_are_not_the_matter
-@pytest.mark.equation("importance.1")
+@pytest.mark.equation("importance.1", "objectives.10")
 def test_it_is_the_evidence_within_its_standard_error():
     vae = linear_model()
     x, _ = make_batch(vae, B=200)

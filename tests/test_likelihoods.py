@@ -335,9 +335,10 @@ def test_float32_sums_of_the_width_keep_their_digits():
     assert got.item() == pytest.approx(expected, abs=5.5 * 7e-6)
 
 
-@pytest.mark.equation("likelihoods.11")
+@pytest.mark.equation("likelihoods.10", "likelihoods.11")
 def test_learned_width_draws():
     mean, logvar = np.array([-2.0, 0.0, 1.0]), np.array([math.log(0.09)])
+    np.testing.assert_array_equal(LEARNED.mean(mean), mean)
     assert_gaussian_draws(LEARNED, mean, mean, np.full(3, 0.3), logvar=logvar)
 
 

@@ -323,7 +323,7 @@ def test_draws_of_bernoullis_have_the_frequencies_that_log_px_says():
     assert chisquare(observed, 20_000 * np.exp(mixture.log_px(every))).pvalue > 0.001
 
 
-@pytest.mark.equation("mixtures.10")
+@pytest.mark.equation("mixtures.1", "mixtures.10")
 @every_gaussian
 def test_draws_of_gaussians_have_the_moments_of_the_mixture(name):
     mixture = random_mixture(FAMILIES[name], 3, 3, 1)

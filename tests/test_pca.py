@@ -298,7 +298,7 @@ def test_a_code_is_the_most_likely_one():
         np.testing.assert_allclose(model.decode(z[None])[0], expit(model.bias + z @ model.axes))
 
 
-@pytest.mark.equation("pca.10")
+@pytest.mark.equation("pca.10", "pca.11")
 def test_with_as_many_numbers_it_reconstructs_binary_images_better_than_pca():
     x = (glyph_digits(200, rng=np.random.default_rng(0)).images > 0.5).astype(np.float32)
     pca = relatives.PCA.fit(x, 10)

@@ -1,0 +1,213 @@
+"""Proves the workshop, function by function: an empty one fails, and so does a wrong one.
+
+    python tests/workshop.py               every function, some minutes
+    python tests/workshop.py kl ratio.2    these topics or tags
+
+That the right one passes is what the suite shows on the reference engine. Here each function in
+turn is made to raise NotImplementedError, and then to return what a few generic mistakes make of
+its result, while all others stay right; its examiners must fail. They run one after the other in
+this process until one does.
+"""
+
+import copy
+import functools
+import importlib
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[0] = str(ROOT)
+os.environ |= {
+    "NPVAE_KERNELS": "reference",
+    "NPVAE_MUSEUM": "1",
+    "HYPOTHESIS_PROFILE": "workshop",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+}
+
+
+def empty(function, args, kwargs):
+    raise NotImplementedError
+
+
+def changed(change):
+    """A mistake: the result with every array changed; or where there is none, nothing done."""
+
+    def wrong(function, args, kwargs):
+        before = copy.deepcopy((args, kwargs)) if change is None else None
+        if before:
+            return function(*before[0], **before[1])
+        return apply(change, function(*args, **kwargs))
+
+    return wrong
+
+
+def apply(change, value, depth=4):
+    """value with change made to every number in it."""
+    if isinstance(value, bool | np.bool_):
+        return not value
+    if isinstance(value, np.ndarray | np.generic | int | float):
+        array = np.asarray(value)
+        wrong = ~array if array.dtype == bool else change(array.copy()).astype(array.dtype)
+        return wrong if isinstance(value, np.ndarray) else wrong[()].item()
+    if isinstance(value, Mapping):
+        return {key: apply(change, part, depth) for key, part in value.items()}
+    if isinstance(value, tuple):
+        parts = [apply(change, part, depth) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    if isinstance(value, list):
+        return [apply(change, part, depth) for part in value]
+    if isinstance(value, Iterator):
+        return (apply(change, part, depth) for part in value)
+    if callable(value) and not hasattr(value, "__dict__"):
+        return value
+    if depth and callable(value):
+        return lambda *args, **kwargs: apply(change, value(*args, **kwargs), depth - 1)
+    for part in vars(value).values() if depth and hasattr(value, "__dict__") else ():
+        in_place(change, part, depth - 1)
+    return value
+
+
+def in_place(change, value, depth):
+    if isinstance(value, np.ndarray) and value.dtype != bool and value.flags.writeable:
+        value[...] = change(value.copy())
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            in_place(change, part, depth)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            in_place(change, part, depth)
+    elif depth and hasattr(value, "__dict__"):
+        for part in vars(value).values():
+            in_place(change, part, depth - 1)
+
+
+def first_moved(a):
+    a.flat[:1] += 1
+    return a
+
+
+MISTAKES = {
+    "negated": changed(lambda a: -a),
+    "first entry moved": changed(first_moved),
+    "half too large": changed(lambda a: a + a // 2 if a.dtype.kind in "iu" else 1.5 * a),
+    "nothing done": changed(None),
+}
+
+
+class Switch:
+    """Every function of the workshop, one of which can be made wrong."""
+
+    def __init__(self):
+        self.key = self.behaviour = None
+        self.calls = 0
+
+    def watch(self, key):
+        def decorate(function):
+            @functools.wraps(function)
+            def switched(*args, **kwargs):
+                if self.key != key or self.behaviour is None:
+                    return function(*args, **kwargs)
+                self.calls += 1
+                return self.behaviour(function, args, kwargs)
+
+            return switched
+
+        return decorate
+
+
+class Proof:
+    """A plugin of pytest that runs each function's examiners against it."""
+
+    def __init__(self, exercises, switch):
+        self.exercises, self.switch = exercises, switch
+        self.failures, self.slow, self.failed = [], [], False
+
+    def pytest_runtestloop(self, session):
+        by_test = {}
+        for item in session.items:
+            by_test.setdefault(item.nodeid.split("[")[0], []).append(item)
+        for exercise in self.exercises:
+            begin = time.perf_counter()
+            items = in_turns([by_test.get(test, []) for test in exercise.tests])
+            self.prove(exercise, items)
+            self.slow.append((time.perf_counter() - begin, exercise.title))
+        return True
+
+    def prove(self, exercise, items):
+        self.switch.key = exercise.key
+        if not self.fails(items, empty):
+            self.failures.append(f"{exercise.key}: empty, and no examiner fails")
+        elif not any(self.fails(items, mistake) for mistake in MISTAKES.values()):
+            self.failures.append(f"{exercise.key}: no mistake makes an examiner fail")
+
+    def fails(self, items, behaviour):
+        """Whether an examiner that calls the function fails."""
+        self.switch.behaviour = behaviour
+        try:
+            return any(self.item_fails(item) for item in items)
+        finally:
+            self.switch.behaviour = None
+
+    def item_fails(self, item):
+        self.failed, self.switch.calls = False, 0
+        item._initrequest()
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        return self.failed and self.switch.calls > 0
+
+    def pytest_runtest_makereport(self, item, call):
+        if call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
+            self.failed = True
+
+
+def in_turns(lists):
+    """The first of each list, then the second of each, and so on."""
+    longest = max(map(len, lists), default=0)
+    return [items[i] for i in range(longest) for items in lists if i < len(items)]
+
+
+def main():
+    child = importlib.import_module("npvae.learn.child") if False else _load_child()
+    splice, catalogue = (
+        importlib.import_module(f"{child.ALIAS}.{name}") for name in ("splice", "catalogue")
+    )
+    exercises = catalogue.exercises()
+    exercises = catalogue.choose(exercises, sys.argv[1:]) if sys.argv[1:] else exercises
+    answers = {}
+    for exercise in exercises:
+        path = ROOT.joinpath(*exercise.module.split(".")).with_suffix(".py")
+        answers.setdefault(exercise.module, {})[exercise.name] = str(path)
+    switch = Switch()
+    splice.install(answers, switch.watch)
+    proof = Proof(exercises, switch)
+    begin, output = time.perf_counter(), io.StringIO()
+    tests = sorted({test for exercise in exercises for test in exercise.tests})
+    with redirect_stdout(output), redirect_stderr(output):
+        os.chdir(ROOT)
+        code = pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[proof])
+    for seconds, title in sorted(proof.slow, reverse=True)[:5]:
+        print(f"{seconds:6.1f} s  {title}")
+    tags = {tag for exercise in exercises for tag in exercise.tags}
+    print(f"{len(exercises)} functions, {len(tags)} equations, {time.perf_counter() - begin:.0f} s")
+    if not proof.slow:
+        sys.exit(output.getvalue())
+    sys.exit("\n".join(proof.failures) or 0)
+
+
+def _load_child():
+    spec = importlib.util.spec_from_file_location("child", ROOT / "npvae" / "learn" / "child.py")
+    child = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(child)
+    child.import_under_alias()
+    return child
+
+
+if __name__ == "__main__":
+    main()
