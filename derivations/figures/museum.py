@@ -4,6 +4,7 @@ Every run learns from 3,000 digits drawn offline, in a process and on a copy of 
 own, on the reference kernels. Some minutes.
 """
 
+import itertools
 import json
 import os
 import subprocess
@@ -63,6 +64,12 @@ SHEETS = {  # file: {exhibit: its setting}
         "logits shown as pixels": "plain",
     },
 }
+
+
+def seed_every_generator():
+    """One of the mistakes draws from a generator without a seed, and its curve is drawn again."""
+    numpys, counted = np.random.default_rng, itertools.count(100)
+    np.random.default_rng = lambda seed=None: numpys(next(counted) if seed is None else seed)
 
 
 def learn(setting, digits, folder):
@@ -197,6 +204,7 @@ def main():
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
+        seed_every_generator()
         learn(sys.argv[1], np.load(sys.argv[2]), Path(sys.argv[3]))
     else:
         sys.path.insert(0, str(HERE.parents[2] / "tests"))
