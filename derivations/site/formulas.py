@@ -148,9 +148,9 @@ def _space_functions(row):
 def _mend_signs(row):
     """A minus after a relation or a space belongs to what follows, and stands close to it."""
     for before, element in zip(list(row), list(row)[1:], strict=False):
-        if element.tag == "mo" and element.text in "−+±":
-            if before.tag == "mspace" or _is_sign(before):
-                element.set("form", "prefix")
+        stands_alone = before.tag == "mspace" or _is_sign(before)
+        if stands_alone and element.tag == "mo" and (element.text or "0") in "−+±":
+            element.set("form", "prefix")
 
 
 def _thin():

@@ -15,7 +15,7 @@ from symbols import Marks
 
 LONG = 60  # characters of TeX that may be wider than a telephone
 INLINE = re.compile(r"\$(?!\s)([^$]+)(?<!\s)\$")
-EXERCISE = re.compile(r"(\d+)\.")
+EXERCISE = re.compile(r"(\d+)\.\s")
 OPENING = re.compile(r"\]\(([^)#\s]+\.py)\)")
 QUOTED = re.compile(r"^```python\n# (\S+\.py)$", re.MULTILINE)
 
@@ -125,16 +125,22 @@ class Renderer(RendererHTML):
             shown = sources.highlight(code, language, symbol=env["page"].marks.of_name)
         return f'<pre class="code scroll"><code>{shown}</code></pre>\n'
 
+    code_block = fence
+
     def heading_open(self, tokens, idx, options, env):
         title = _plain(tokens[idx + 1])
         env["exercises"] = title == "Exercises"
         return f'<{tokens[idx].tag} id="{_slug(title)}">'
 
     def paragraph_open(self, tokens, idx, options, env):
-        first = [child.content for child in tokens[idx + 1].children[:2]]
-        number = EXERCISE.match(first[1]) if env.get("exercises") and len(first) == 2 else None
-        if number:
+        number = EXERCISE.match(_plain(tokens[idx + 1]))
+        if number and env.get("exercises"):
             env["exercise"] = number[1]
+        return self.renderToken(tokens, idx, options, env)
+
+    def list_item_open(self, tokens, idx, options, env):
+        if tokens[idx].info and env.get("exercises"):
+            env["exercise"] = tokens[idx].info
         return self.renderToken(tokens, idx, options, env)
 
     def html_block(self, tokens, idx, options, env):
