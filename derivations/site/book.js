@@ -116,7 +116,7 @@ function result([address, title, where, text], word) {
   const item = document.createElement("li");
   const link = Object.assign(document.createElement("a"), { href: root + address, textContent: title });
   const place = Object.assign(document.createElement("span"), { className: "where", textContent: ` ${where}` });
-  const at = Math.max(0, text.toLowerCase().indexOf(word) - 60);
+  const at = text.lastIndexOf(" ", Math.max(0, text.toLowerCase().indexOf(word) - 60)) + 1;
   const excerpt = Object.assign(document.createElement("p"), { textContent: text.slice(at, at + 160) });
   item.append(link, place, excerpt);
   return item;

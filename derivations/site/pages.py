@@ -91,7 +91,13 @@ class Renderer(RendererHTML):
     def math_inline(self, tokens, idx, options, env):
         tex, symbol = tokens[idx].content, env["page"].marks.of_letter
         math = formulas.mathml(tex, display=False, symbol=symbol)
-        return f'<span class="long scroll">{math}</span>' if len(tex) > LONG else math
+        if len(tex) > LONG:
+            return f'<span class="long scroll">{math}</span>'
+        after = tokens[idx + 1] if idx + 1 < len(tokens) else None
+        if after and after.type == "text" and after.content[:1] in (*",.;:)",):
+            mark, after.content = after.content[0], after.content[1:]
+            return f'<span class="together">{math}{mark}</span>'
+        return math
 
     def math_block(self, tokens, idx, options, env):
         page = env["page"]
@@ -169,7 +175,8 @@ class Renderer(RendererHTML):
         target = page.path.parent / token.attrs["src"]
         width, height = struct.unpack(">II", target.read_bytes()[16:24])  # of a PNG's header
         source, alt = page.address(token.attrs["src"]), html.escape(_plain(token))
-        return f'<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy">'
+        size = f'width="{width}" height="{height}" loading="lazy"'
+        return f'<a href="{source}"><img src="{source}" alt="{alt}" {size}></a>'
 
     def th_open(self, tokens, idx, options, env):
         if not tokens[idx + 1].content:  # an empty corner heads nothing
@@ -240,7 +247,7 @@ def _sections(tokens):
     for start, end in zip(heads, [*heads[1:], len(tokens)], strict=True):
         title = _plain(tokens[start + 1])
         body = [_plain(t) if t.children else t.content for t in tokens[start + 2 : end]]
-        words = re.sub(r"\\[a-z]+|<[^>]*>|[{}$&\\]", " ", " ".join(body))
+        words = re.sub(r"\\(begin|end|tag){[^}]*}|\\[a-z]+|<[^>]*>|[{}$&\\]", " ", " ".join(body))
         yield Section(int(tokens[start].tag[1]), title, _slug(title), " ".join(words.split()))
 
 
