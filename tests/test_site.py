@@ -166,7 +166,9 @@ def test_each_answer_has_the_test_that_checks_it_folded_away(text):
     exercises = text["05-kl.html"].partition("<strong>1. One nat.</strong>")[2]
     answer = exercises.partition("<strong>2.")[0]
     assert re.search(
-        r"Checked by <code>test_1_two_widths_cost_one_nat</code>.*brentq", answer, re.S
+        r"<summary>Answer<.*Checked by <code>test_1_two_widths_cost_one_nat</code>.*brentq",
+        answer,
+        re.S,
     )
 
 
