@@ -75,7 +75,7 @@ def _tidy_one(element):
             element.set(size, BIG.get(element.get(size), element.get(size)))
     if element.tag == "mo" and element.text == "-":
         element.text = "−"
-    if element.tag == "mo" and element.text == "|" and not element.attrib:
+    if element.tag == "mo" and element.text == "|" and element.attrib.keys() <= {"stretchy"}:
         element.attrib.update(stretchy="false", lspace="0", rspace="0")
     if element.tag in ("msup", "msubsup") and (element[-1].text or "") in PRIMES:
         _lower_prime(element)
