@@ -93,11 +93,16 @@ def _tidy_one(element):
     if element.tag == "mover" and len(element) == 2 and element[1].tag == "mo":
         element.set("accent", "true")
     if element.tag == "mtable":
-        aligned = element.find("mtr/mtd[@columnalign='right']") is not None
-        cases = not aligned and element.find("mtr/mtd[@columnalign='left']") is not None
-        element.set("class", "aligned" if aligned else "cases" if cases else "matrix")
-        for cell in element.iter("mtd"):
-            cell.attrib.pop("columnalign", None)
+        _name_columns(element)
+
+
+def _name_columns(table):
+    """Core knows no columnalign: a class says what style.css is to do."""
+    aligned = table.find("mtr/mtd[@columnalign='right']") is not None
+    cases = not aligned and table.find("mtr/mtd[@columnalign='left']") is not None
+    table.set("class", "aligned" if aligned else "cases" if cases else "matrix")
+    for cell in table.iter("mtd"):
+        cell.attrib.pop("columnalign", None)
 
 
 def _lower_prime(element):
