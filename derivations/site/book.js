@@ -116,7 +116,7 @@ function result([address, title, where, text], word) {
   const item = document.createElement("li");
   const link = Object.assign(document.createElement("a"), { href: root + address, textContent: title });
   const place = Object.assign(document.createElement("span"), { className: "where", textContent: ` ${where}` });
-  const at = Math.max(0, text.toLowerCase().indexOf(word) - 60);
+  const at = text.lastIndexOf(" ", Math.max(0, text.toLowerCase().indexOf(word) - 60)) + 1;
   const excerpt = Object.assign(document.createElement("p"), { textContent: text.slice(at, at + 160) });
   item.append(link, place, excerpt);
   return item;
@@ -151,14 +151,15 @@ function startSearch() {
 // What scrolls sideways can be scrolled by the keyboard, too.
 
 function startScrolling() {
-  const boxes = new ResizeObserver((entries) => {
-    for (const { target } of entries) {
-      const scrolls = target.scrollWidth > target.clientWidth;
-      if (scrolls) target.tabIndex = 0;
-      else target.removeAttribute("tabindex");
-    }
+  const check = (box) => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  };
+  const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => check(target)));
+  document.querySelectorAll(".scroll").forEach((box) => {
+    check(box);
+    resized.observe(box);
   });
-  document.querySelectorAll(".scroll").forEach((box) => boxes.observe(box));
 }
 
 document.addEventListener("DOMContentLoaded", () => {

@@ -108,7 +108,7 @@ def whole(file, title, body, pages, aside=""):
     return TEMPLATE.substitute(
         title=html.escape(title),
         root=up(file),
-        columns="two" if aside else "one",
+        kind="chapter" if aside else "file" if file.startswith("code/") else "text",
         contents=contents(file, pages),
         skip_code='<a class="skip" href="#code">Skip to the code</a>' if aside else "",
         body=body,

@@ -75,6 +75,8 @@ def _tidy_one(element):
             element.set(size, BIG.get(element.get(size), element.get(size)))
     if element.tag == "mo" and element.text == "-":
         element.text = "−"
+    if element.tag == "mo" and element.text == "|" and element.attrib.keys() <= {"stretchy"}:
+        element.attrib.update(stretchy="false", lspace="0", rspace="0")
     if element.tag in ("msup", "msubsup") and (element[-1].text or "") in PRIMES:
         _lower_prime(element)
     if element.tag == "mi" and element.text in OPERATORS:
@@ -91,11 +93,16 @@ def _tidy_one(element):
     if element.tag == "mover" and len(element) == 2 and element[1].tag == "mo":
         element.set("accent", "true")
     if element.tag == "mtable":
-        aligned = element.find("mtr/mtd[@columnalign='right']") is not None
-        cases = not aligned and element.find("mtr/mtd[@columnalign='left']") is not None
-        element.set("class", "aligned" if aligned else "cases" if cases else "matrix")
-        for cell in element.iter("mtd"):
-            cell.attrib.pop("columnalign", None)
+        _name_columns(element)
+
+
+def _name_columns(table):
+    """Core knows no columnalign: a class says what style.css is to do."""
+    aligned = table.find("mtr/mtd[@columnalign='right']") is not None
+    cases = not aligned and table.find("mtr/mtd[@columnalign='left']") is not None
+    table.set("class", "aligned" if aligned else "cases" if cases else "matrix")
+    for cell in table.iter("mtd"):
+        cell.attrib.pop("columnalign", None)
 
 
 def _lower_prime(element):
@@ -148,9 +155,9 @@ def _space_functions(row):
 def _mend_signs(row):
     """A minus after a relation or a space belongs to what follows, and stands close to it."""
     for before, element in zip(list(row), list(row)[1:], strict=False):
-        if element.tag == "mo" and element.text in "−+±":
-            if before.tag == "mspace" or _is_sign(before):
-                element.set("form", "prefix")
+        stands_alone = before.tag == "mspace" or _is_sign(before)
+        if stands_alone and element.tag == "mo" and (element.text or "0") in "−+±":
+            element.set("form", "prefix")
 
 
 def _thin():

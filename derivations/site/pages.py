@@ -1,21 +1,13 @@
-"""A chapter's Markdown as HTML: formulas, equations with their menu, exercises, links."""
+"""A chapter as a page of the site: what stands beside it, and where its links lead."""
 
-import html
 import re
-import struct
 from pathlib import Path
 from typing import NamedTuple
 
-import formulas
-import sources
 from book import ROOT, Book, page_of
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
+from rendering import PARSER, plain, slug
 from symbols import Marks
 
-LONG = 60  # characters of TeX that may be wider than a telephone
-INLINE = re.compile(r"\$(?!\s)([^$]+)(?<!\s)\$")
-EXERCISE = re.compile(r"(\d+)\.")
 OPENING = re.compile(r"\]\(([^)#\s]+\.py)\)")
 QUOTED = re.compile(r"^```python\n# (\S+\.py)$", re.MULTILINE)
 
@@ -85,185 +77,11 @@ class Page:
         return (source, name) if name in known else None
 
 
-class Renderer(RendererHTML):
-    """markdown-it's renderer, with what a chapter has beyond Markdown."""
-
-    def math_inline(self, tokens, idx, options, env):
-        tex, symbol = tokens[idx].content, env["page"].marks.of_letter
-        math = formulas.mathml(tex, display=False, symbol=symbol)
-        return f'<span class="long scroll">{math}</span>' if len(tex) > LONG else math
-
-    def math_block(self, tokens, idx, options, env):
-        page = env["page"]
-        tex, tag = formulas.cut_tag(tokens[idx].content)
-        math = formulas.mathml(tex, display=True, symbol=page.marks.of_letter)
-        box = f'<div class="formula scroll">{math}</div>'
-        if not tag:
-            return f'<div class="equation">{box}</div>\n'
-        functions = page.book.tags[tag].functions
-        shows = " ".join(source.anchor(name) for source, name in functions)
-        opening = f'<div class="equation" id="{tag}" data-shows="{shows}">'
-        return f"{opening}{box}{_menu(page, tag)}</div>\n"
-
-    def text(self, tokens, idx, options, env):
-        page, content = env["page"], tokens[idx].content
-        link = page.tag_link if not env.get("in_link") else lambda tag: None
-        return sources.mark(content, lambda word: _greek(page.marks, word), link)
-
-    def code_inline(self, tokens, idx, options, env):
-        content = tokens[idx].content
-        key = env["page"].marks.of_letter(content) if content.isidentifier() else None
-        mark = f' data-symbol="{key}"' if key else ""
-        return f"<code{mark}>{html.escape(content)}</code>"
-
-    def fence(self, tokens, idx, options, env):
-        language, code = tokens[idx].info, tokens[idx].content.rstrip("\n")
-        if language == "python" and ">>>" in code:
-            language = "pycon"
-        shown = html.escape(code)
-        if language not in ("", "text"):
-            shown = sources.highlight(code, language, symbol=env["page"].marks.of_name)
-        return f'<pre class="code scroll"><code>{shown}</code></pre>\n'
-
-    def heading_open(self, tokens, idx, options, env):
-        title = _plain(tokens[idx + 1])
-        env["exercises"] = title == "Exercises"
-        return f'<{tokens[idx].tag} id="{_slug(title)}">'
-
-    def paragraph_open(self, tokens, idx, options, env):
-        first = [child.content for child in tokens[idx + 1].children[:2]]
-        number = EXERCISE.match(first[1]) if env.get("exercises") and len(first) == 2 else None
-        if number:
-            env["exercise"] = number[1]
-        return self.renderToken(tokens, idx, options, env)
-
-    def html_block(self, tokens, idx, options, env):
-        content, number = tokens[idx].content, env.get("exercise")
-        if not content.startswith("</details>") or not number:
-            return content
-        page, env["exercise"] = env["page"], None
-        tests = page.book.exercise_tests(page.path, number)
-        return "".join(_check(page, *test) for test in tests) + content
-
-    def link_open(self, tokens, idx, options, env):
-        page, link, label = env["page"], tokens[idx].attrs["href"], tokens[idx + 1]
-        env["in_link"] = True
-        function = page.function(link, label.content) if label.type == "code_inline" else None
-        if not function:
-            return f'<a href="{html.escape(page.address(link))}">'
-        shows = f' data-shows="{function[0].anchor(function[1])}"'
-        return f'<a href="{page.place(*function)}"{shows if function[0] in page.sources else ""}>'
-
-    def link_close(self, tokens, idx, options, env):
-        env["in_link"] = False
-        return "</a>"
-
-    def image(self, tokens, idx, options, env):
-        page, token = env["page"], tokens[idx]
-        target = page.path.parent / token.attrs["src"]
-        width, height = struct.unpack(">II", target.read_bytes()[16:24])  # of a PNG's header
-        source, alt = page.address(token.attrs["src"]), html.escape(_plain(token))
-        return f'<img src="{source}" alt="{alt}" width="{width}" height="{height}" loading="lazy">'
-
-    def th_open(self, tokens, idx, options, env):
-        if not tokens[idx + 1].content:  # an empty corner heads nothing
-            tokens[idx].tag = tokens[idx + 2].tag = "td"
-        return self.renderToken(tokens, idx, options, env)
-
-    def table_open(self, tokens, idx, options, env):
-        return '<div class="scroll"><table>\n'
-
-    def table_close(self, tokens, idx, options, env):
-        return "</table></div>\n"
-
-
-def _menu(page, tag):
-    """The equation's number, which opens what belongs to it: functions, tests, results."""
-    ends = page.book.tags[tag]
-    results = [page.book.result(*test) for test in ends.tests]
-    outcomes = {outcome for outcome, _ in results}
-    worst = next(o for o in ("failed", "passed", "skipped", "unknown") if o in outcomes)
-    code = "".join(
-        f'<li><a href="{page.place(source, name)}"><code>{name}</code></a> in {source.path}</li>'
-        for source, name in ends.functions
-    )
-    tests = "".join(
-        f'<li><a href="{source.page}#{source.anchor(name)}"><code>{name}</code></a>'
-        f' <span class="{outcome}">{phrase}</span></li>'
-        for (source, name), (outcome, phrase) in zip(ends.tests, results, strict=True)
-    )
-    return (
-        f'<details class="ends" name="ends"><summary class="{worst}">({tag})</summary>'
-        f'<div class="panel"><p>Computed by</p><ul>{code}</ul><p>Tested by</p><ul>{tests}</ul>'
-        f'<p><a href="#{tag}">Link to this equation</a></p></div></details>'
-    )
-
-
-def _check(page, source, name):
-    """A test of an exercise, folded away inside the answer."""
-    outcome, phrase = page.book.result(source, name)
-    function = next(f for f in source.functions if f.name == name)
-    code = sources.excerpt(source, function, tag_link=page.tag_link)
-    return (
-        f'<details class="check"><summary>Checked by <code>{name}</code>: '
-        f'<span class="{outcome}">{phrase}</span></summary>'
-        f'<pre class="code scroll"><code>{code}</code></pre>'
-        f'<p><a href="{source.page}#{source.anchor(name)}">The whole file</a></p></details>\n'
-    )
-
-
-def _greek(marks, word):
-    """In prose, only Greek letters are symbols: x and a are also words of a sentence."""
-    return marks.of_letter(word) if "Α" <= word[0] <= "ω" else None
-
-
-def _plain(token):
-    """The text of an inline token, without its markup."""
-    children = token.children or []
-    return "".join(" " if c.type == "softbreak" else c.content for c in children)
-
-
-def _slug(title):
-    """The anchor that GitHub gives to a heading."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
-
-
 def _sections(tokens):
     """The page, cut at its headings."""
     heads = [i for i, token in enumerate(tokens) if token.type == "heading_open"]
     for start, end in zip(heads, [*heads[1:], len(tokens)], strict=True):
-        title = _plain(tokens[start + 1])
-        body = [_plain(t) if t.children else t.content for t in tokens[start + 2 : end]]
-        words = re.sub(r"\\[a-z]+|<[^>]*>|[{}$&\\]", " ", " ".join(body))
-        yield Section(int(tokens[start].tag[1]), title, _slug(title), " ".join(words.split()))
-
-
-def _inline_rule(state, silent):
-    found = INLINE.match(state.src, state.pos)
-    if not found:
-        return False
-    if not silent:
-        state.push("math_inline", "math", 0).content = found[1]
-    state.pos = found.end()
-    return True
-
-
-def _block_rule(state, start, end, silent):
-    def line(n):
-        return state.src[state.bMarks[n] + state.tShift[n] : state.eMarks[n]].strip()
-
-    if line(start) != "$$":
-        return False
-    if not silent:
-        close = next(n for n in range(start + 1, end) if line(n) == "$$")
-        content = state.getLines(start + 1, close, state.blkIndent, False)
-        state.push("math_block", "math", 0).content = content
-        state.line = close + 1
-    return True
-
-
-PARSER = MarkdownIt("commonmark", {"html": True}, renderer_cls=Renderer).enable("table")
-PARSER.inline.ruler.before("escape", "math_inline", _inline_rule)
-PARSER.block.ruler.before(
-    "fence", "math_block", _block_rule, {"alt": ["paragraph", "reference", "blockquote", "list"]}
-)
+        title = plain(tokens[start + 1])
+        body = [plain(t) if t.children else t.content for t in tokens[start + 2 : end]]
+        words = re.sub(r"\\(begin|end|tag){[^}]*}|\\[a-z]+|<[^>]*>|[{}$&\\]", " ", " ".join(body))
+        yield Section(int(tokens[start].tag[1]), title, slug(title), " ".join(words.split()))
