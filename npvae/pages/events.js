@@ -28,7 +28,7 @@ function work() {
   if (due("x", "all")) newX(), showX(), showZ();
   else if (due("z")) newZ(), showZ();
   if (due("plane")) showPlane();
-  if (due("frames")) showFrames();
+  if (due("frames", "all") || (due("x") && state.morph.includes(-1))) showFrames();
   if (due("samples", "all")) showSamples();
   if (due("draws") && now.weights.draws > state.most) restartDraws();
   waiting.clear();
