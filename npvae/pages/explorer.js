@@ -165,7 +165,7 @@ function showNumbers() {
   );
   const few = n.effective < 10;
   say("log-px", `${fixed(n.logPx)}${few ? "" : plusMinus(n.logPxError)} nats${few ? ", likely too low" : ""}`);
-  say("gap", `${fixed(n.logPx - n.bound)} nats, about KL(q(z|x) ‖ p(z|x))`);
+  say("gap", `${fixed(n.logPx - n.bound)} nats${few ? " or more" : ""}, about KL(q(z|x) ‖ p(z|x))`);
   say("draws", `${count(n.K)} of ${count(state.most)}; effective samples ${fixed(n.effective, 0)}`);
 }
 
