@@ -11,10 +11,13 @@ import npvae
 from browser import chromium
 from equations import ROOT, audit
 from models import LIKELIHOODS, make_batch, make_vae
-from npvae import pages
+from npvae import kernels, pages
 from npvae.__main__ import main
 from npvae.pages import packing
 
+pytestmark = pytest.mark.skipif(
+    kernels.engine == "reference", reason="what it looks at is the same on both engines"
+)
 FOLDER = ROOT / "npvae" / "pages"
 EXAMINE = """
 const [rows, noise, zs] = Array.from(arguments).map((a) => a.map((r) => Array.isArray(r[0])
@@ -288,6 +291,18 @@ def test_it_is_usable(image_page, browser, width, dark):
         settled(driver)
         assert text_of(driver, ".z-name") == "at z = mu"
         assert "<b>images</b>" in text_of(driver, "#rows-title")
+        assert nameless(driver) == []
+
+
+CONTROLS = "button", "slider", "combobox", "checkbox", "radio", "spinbutton", "application", "img"
+
+
+def nameless(driver):
+    """The controls and pictures that a screen reader has no name for."""
+    tree = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    seen = [node for node in tree if not node["ignored"] and node["role"]["value"] in CONTROLS]
+    assert len(seen) > 60
+    return [node for node in seen if not node.get("name", {}).get("value")]
 
 
 def test_one_draws_and_a_link_gives_the_same_page(image_page, browser):

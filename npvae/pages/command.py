@@ -22,7 +22,7 @@ def main(arguments):
     """Run the command.  -> exit status"""
     parser = new_parser()
     args = parser.parse_args(arguments)
-    out = args.out or args.model.with_suffix(".html")
+    out = args.out or Path(str(args.model).removesuffix(".npz") + ".html")
     try:
         change = write(args, out)
     except (OSError, TypeError, ValueError, ArithmeticError) as error:

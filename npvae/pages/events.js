@@ -1,6 +1,8 @@
 // What moves the page: choices, the address, and work a few milliseconds a frame.
 "use strict";
 
+const TALLEST = 26; // rem, of an image
+
 let frame = 0;
 const waiting = new Set();
 
@@ -28,7 +30,7 @@ function work() {
   if (due("x", "all")) newX(), showX(), showZ();
   else if (due("z")) newZ(), showZ();
   if (due("plane")) showPlane();
-  if (due("frames")) showFrames();
+  if (due("frames", "all") || (due("x") && state.morph.includes(-1))) showFrames();
   if (due("samples", "all")) showSamples();
   if (due("draws") && now.weights.draws > state.most) restartDraws();
   waiting.clear();
@@ -121,7 +123,12 @@ function start() {
   element("pictures").hidden = !pictures.isImage;
   document.body.classList.toggle("pixels", pictures.isImage);
   if (!pictures.isImage) makeTable();
-  else makePen();
+  else {
+    makePen();
+    const widest = `${(TALLEST * pictures.columns) / pictures.rows}rem`; // of a tall image
+    for (const id of ["x", "mean"]) element(id).style.maxWidth = widest;
+    element("between").style.maxWidth = `min(12rem, ${widest})`;
+  }
   element("walk").hidden = Z === 1;
   element("binary-choice").hidden = content.likelihood !== "Bernoulli";
   const unitNames = order.map((j) => [j, `z[${j}]${content.active[j] ? "" : ", dead"}`]);

@@ -1,7 +1,5 @@
 """The command's data: an array in an .npy, .npz or IDX file, told apart by content."""
 
-import zipfile
-
 import numpy as np
 
 from ..datasets import read_idx
@@ -24,8 +22,9 @@ def read_array(path):
             return loaded
         with loaded:
             return loaded[_only_name(loaded.files)]
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} holds no array to read: {error}") from error
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path} holds no array to read: {reason}") from error
 
 
 def _only_name(names):

@@ -5,7 +5,12 @@
 
 // ---- Arrays from text ----
 
-const bytes = (data) => Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+function bytes(data) {
+  const letters = atob(data);
+  const numbers = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) numbers[i] = letters.charCodeAt(i);
+  return numbers;
+}
 
 // The number whose sixteen bits are h: a sign, five bits of exponent, ten of fraction.
 function half(h) {
@@ -24,8 +29,9 @@ function array({ dtype, data }) {
 
 // W_ij = q_ij scale_j, in float32; without a scale, W = q.
 function weights(q, scale) {
-  if (!scale) return Float32Array.from(q);
-  return Float32Array.from(q, (entry, i) => entry * scale[i % scale.length]);
+  const W = new Float32Array(q);
+  if (scale) for (let i = 0; i < W.length; i++) W[i] *= scale[i % scale.length];
+  return W;
 }
 
 // ---- The network ----

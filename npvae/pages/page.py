@@ -23,7 +23,7 @@ PRECISIONS = 8, 16, 32
 LARGEST_PAGE = 64_000_000  # bytes: browsers take seconds to open more
 ROWS = 48  # on the page, at most
 ROW_BYTES = 300_000  # of all those rows
-SCRIPTS = "chance", "likelihoods", "model", "pictures", "pen", "explorer", "events"
+SCRIPTS = "chance", "likelihoods", "model", "pictures", "pen", "explorer", "walks", "events"
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
