@@ -174,7 +174,7 @@ def in_turns(lists):
 
 
 def main():
-    child = importlib.import_module("npvae.learn.child") if False else _load_child()
+    child = _load_child()
     splice, catalogue = (
         importlib.import_module(f"{child.ALIAS}.{name}") for name in ("splice", "catalogue")
     )
@@ -191,7 +191,7 @@ def main():
     tests = sorted({test for exercise in exercises for test in exercise.tests})
     with redirect_stdout(output), redirect_stderr(output):
         os.chdir(ROOT)
-        code = pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[proof])
+        pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[proof])
     for seconds, title in sorted(proof.slow, reverse=True)[:5]:
         print(f"{seconds:6.1f} s  {title}")
     tags = {tag for exercise in exercises for tag in exercise.tags}
