@@ -21,8 +21,11 @@ def new(folder, derive, **_):
     print(f"README.md that says how. Write one, and: python -m npvae.learn check {folder}")
 
 
-def check(folder, words=(), whole=False, **_):
-    """Mark the answers named, or those that changed; 1 if one of these is not right."""
+def check(folder, words=(), whole=False, again=True, **_):
+    """Mark the answers named, or those that changed; 1 if one of these is not right.
+
+    again marks what was not right as well, whether it changed or not
+    """
     place = Folder(folder)
     written = place.answers()
     if words:
@@ -31,7 +34,9 @@ def check(folder, words=(), whole=False, **_):
             print("Empty as yet.")
             return 1
     else:
-        chosen = [e for e in place.exercises if e in written and _is_new(place, e, written[e])]
+        states = marks(place, written)
+        settled = {"empty", "yours"} if again else {"empty", *STATES}
+        chosen = [e for e in place.exercises if states[e] not in settled]
         if not chosen:
             print("Nothing has changed." if written else "Nothing is written yet.")
     right = True
@@ -44,11 +49,6 @@ def check(folder, words=(), whole=False, **_):
         right = right and found["state"] in ("yours", "digits")
     print(progress(place, written))
     return 0 if right and written else 1
-
-
-def _is_new(place, exercise, digest):
-    found = place.verdict(exercise, digest)
-    return found is None or found["state"] != "yours"
 
 
 def show_verdict(exercise, found, folder, seconds):
@@ -92,7 +92,7 @@ def watch(folder, **_):
         if now != seen:
             seen = now
             try:
-                check(folder)
+                check(folder, again=False)
             except WorkshopError as error:
                 print(error)
         time.sleep(LOOK)
@@ -156,7 +156,7 @@ def exhibit(name=None, **_):
     mistake = exhibits.named(name)
     for file, right, wrong in mistake.edits:
         print(f"# {file}")
-        for mark, lines in (("-", right), ("+", wrong)):
+        for mark, lines in (("-", wrong), ("+", right)):
             print("\n".join(f"{mark} {line.strip()}" for line in lines.strip().splitlines()))
     if mistake.seen_in:
         print(f"seen in {', '.join(mistake.seen_in)}")
@@ -169,6 +169,8 @@ def exhibit(name=None, **_):
 
 def blind(seed=None, kill=None, name=None, answers=(), **_):
     """A hidden mistake to be found; or, with kill, a test of one's own to be judged."""
+    if kill and seed is None and name is None:
+        raise WorkshopError("--kill needs --seed N or --name NAME: the mistake to be killed")
     seed = random.randrange(1000) if seed is None else seed
     if kill:
         mistake = exhibits.named(name) if name else exhibits.puzzle(seed)[0]
@@ -178,7 +180,7 @@ def blind(seed=None, kill=None, name=None, answers=(), **_):
     print("\n".join(exhibits.shown(exhibits.trained(mistake), exhibits.trained())))
     print("\nOne of these lines is wrong:")
     for number, (file, text) in enumerate(lines, start=1):
-        print(f"  {number}  {file.removeprefix('npvae/'):28} {text[:76]}")
+        print(f"  {number}  {file}\n         {text}")
     print("Which mistake is it?")
     for number, text in enumerate(names, start=1):
         print(f"  {number}  {text}")

@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from .compare import report
 from .splice import PACKAGE
 
-ENOUGH = 0.4  # seconds of testing, once every examiner has seen the answer
+ENOUGH = 0.3  # seconds of testing, once every examiner has seen the answer
 MOST = 20.0  # seconds, if one has not
 TO_COMPARE, PATIENCE = 30, 1.0  # calls that a comparison likes to have, seconds to wait for them
 
@@ -114,4 +114,6 @@ def run(task, observer):
     with redirect_stdout(output), redirect_stderr(output):
         code = pytest.main(options, plugins=[examination])
     findings = examination.findings() | {"code": code, "output": output.getvalue()[-3000:]}
-    return findings | report(task, observer)
+    if examination.failure or task["museum"]:
+        findings |= report(task, observer)
+    return findings
