@@ -107,7 +107,7 @@ class Switch:
     """Every function of the workshop, one of which can be made wrong."""
 
     def __init__(self):
-        self.key = self.behaviour = None
+        self.key = self.behaviour = self.place = None
         self.calls = 0
 
     def watch(self, key):
@@ -119,6 +119,7 @@ class Switch:
                 self.calls += 1
                 return self.behaviour(function, args, kwargs)
 
+            self.place = switched.__code__.co_filename, switched.__code__.co_firstlineno
             return switched
 
         return decorate
@@ -127,9 +128,15 @@ class Switch:
 class Proof:
     """A plugin of pytest that runs each function's examiners against it."""
 
+    __name__ = "workshop"  # as conftest asks for it
+
     def __init__(self, exercises, switch):
         self.exercises, self.switch = exercises, switch
         self.failures, self.slow, self.failed = [], [], False
+
+    def functions_citing(self, tag):
+        """What conftest's hook waits for; that the function itself is called is seen to here."""
+        return {self.switch.place}
 
     def pytest_runtestloop(self, session):
         by_test = {}
