@@ -22,7 +22,8 @@ from npvae import kernels
 once = pytest.mark.skipif(
     kernels.engine == "reference", reason="what it looks at is the same on both engines"
 )
-PAGES = [ROOT / "README.md", *chapters()]
+WORKSHOP = sorted((ROOT / "derivations" / "workshop").glob("*.md"))
+PAGES = [ROOT / "README.md", *chapters(), *WORKSHOP]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCSTRING = re.compile(r'^ +""".*?"""\n', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 from . import commands
+from . import report as marks
 from .catalogue import WorkshopError
 
 DESCRIPTION = """\
@@ -19,7 +20,10 @@ Write npvae yourself, equation by equation.
 An equation is named by its tag, such as kl.3; by its function; by its chapter,
 such as 05; or by its file."""
 
-COMMANDS = "new check watch list hint reset milestones report blind exhibit".split()
+COMMANDS = (
+    *("new", "check", "watch", "list", "hint", "reset", "milestones"),
+    *("report", "exhibit", "blind"),
+)
 
 
 def new_parser():
@@ -42,9 +46,7 @@ def new_parser():
     new = add("new", does, commands.new, words="")
     new.add_argument("--derive", action="store_true", help="hide the formulas as well")
     check = add("check", "mark what has changed, or the equations named", commands.check)
-    check.add_argument(
-        "--all", dest="whole", action="store_true", help="every case of every test"
-    )
+    check.add_argument("--all", dest="whole", action="store_true", help="every case of every test")
     add("watch", "check whenever a file is saved, until Ctrl-C", commands.watch, words="")
     add("list", "all equations, and which are yours", commands.show_list)
     does = "where it stands, then the equation, then what your answer does: a step each time"
@@ -55,7 +57,7 @@ def new_parser():
     add("milestones", does, commands.milestones, words="")
     does = "the marks of one or more folders, for a teacher"
     report = kinds.add_parser("report", help=does, description=does)
-    report.set_defaults(run=commands.report)
+    report.set_defaults(run=marks.report)
     report.add_argument("folders", nargs="+", type=Path, metavar="DIR")
     report.add_argument("--csv", type=Path, metavar="FILE")
     report.add_argument("--junit", type=Path, metavar="FILE")

@@ -16,7 +16,7 @@ Chapter:  derivations/{chapter}
 Module:   {module}; yours take the place of its functions, one at a time.
 Check:    python -m npvae.learn check DIR {file}
 
-Write what stands in the docstring in place of `{blank}`. Helpers and imports of
+Where a function raises NotImplementedError, write what its docstring says. Helpers and imports of
 your own may stand anywhere in this file. `kernels` is the library's own answer; do without it.
 """
 '''
@@ -37,7 +37,6 @@ def new_file(exercises, derive=False):
         chapter=first.chapter,
         module=first.module,
         file=first.file,
-        blank=BLANK,
     )
     parts = [head, *_imports(tree, nodes, first.module)]
     parts += _blanks(source, tree, nodes, derive)

@@ -5,6 +5,7 @@ call changes is kept as it was; arrays lie beside the pickle, and may be read as
 """
 
 import collections
+import contextlib
 import functools
 import importlib
 import io
@@ -13,7 +14,7 @@ import pickle
 import numpy as np
 
 FIRST, LAST = 60, 20  # of a function's calls, so many are kept
-LARGEST = 2_000_000  # bytes of arguments
+LARGEST = 8_000_000  # bytes of arguments
 
 
 class _Pickler(pickle.Pickler):
@@ -86,10 +87,8 @@ class Observer:
             def watched(*args, **kwargs):
                 self.count[name] += 1
                 keep = self.first if len(self.first[name]) < FIRST else self.last
-                try:
+                with contextlib.suppress(Exception):  # a test's own function cannot be pickled
                     keep[name].append(Call(args, kwargs))
-                except Exception:  # a function that a test defines cannot be pickled, for instance
-                    pass
                 return function(*args, **kwargs)
 
             return watched

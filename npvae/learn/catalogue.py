@@ -111,14 +111,23 @@ def _exercise(path, name, tags, audit):
 
 
 def _citing(path, known):
-    """{name: tags that its docstring cites} of the functions in a file that have a body."""
+    """{name: tags} of the functions in a file that have a body and whose docstring cites tags.
+
+    What a class's docstring cites, its citing methods state as well.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    cited = {
-        name: [tag for tag in CITATION.findall(ast.get_docstring(node) or "") if tag in known]
+    of_class = {n.name: _cited(n, known) for n in tree.body if isinstance(n, ast.ClassDef)}
+    return {
+        name: {**tags, **of_class.get(name.rpartition(".")[0], {})}
         for name, node in functions(tree).items()
-        if not is_empty(node)
+        if (tags := _cited(node, known)) and not is_empty(node)
     }
-    return {name: dict.fromkeys(tags) for name, tags in cited.items() if tags}
+
+
+def _cited(node, known):
+    """The tags in a docstring, in order."""
+    found = CITATION.findall(ast.get_docstring(node) or "")
+    return dict.fromkeys(tag for tag in found if tag in known)
 
 
 def is_empty(node):
@@ -167,6 +176,7 @@ def choose(found, words):
     """
     chosen = []
     for word in words:
+        word = word.zfill(2) if word.isdigit() else word
         named = [e for e in found if word in (*e.tags, e.name, e.key, e.chapter.split("-")[0])]
         named = named or [e for e in found if e.tags[0].split(".")[0] == word or e.file == word]
         if not named:

@@ -1,17 +1,15 @@
 """What each command does: it prints, and returns the exit code."""
 
-import csv
 import random
 import time
 from itertools import groupby
-from xml.etree import ElementTree
 
 from . import exhibits
 from . import hints as steps
 from .catalogue import WorkshopError, choose
 from .folder import Folder, create
 from .milestones import reached
-from .verdicts import STATES, examine, examine_many, sentences
+from .verdicts import STATES, examine_many, sentences
 
 LOOK = 0.3  # seconds between two looks at the files
 
@@ -23,8 +21,11 @@ def new(folder, derive, **_):
     print(f"README.md that says how. Write one, and: python -m npvae.learn check {folder}")
 
 
-def check(folder, words=(), whole=False, **_):
-    """Mark the answers named, or those that changed; 1 if one of these is not right."""
+def check(folder, words=(), whole=False, again=True, **_):
+    """Mark the answers named, or those that changed; 1 if one of these is not right.
+
+    again marks what was not right as well, whether it changed or not
+    """
     place = Folder(folder)
     written = place.answers()
     if words:
@@ -33,7 +34,9 @@ def check(folder, words=(), whole=False, **_):
             print("Empty as yet.")
             return 1
     else:
-        chosen = [e for e in place.exercises if e in written and _is_new(place, e, written[e])]
+        states = marks(place, written)
+        settled = {"empty", "yours"} if again else {"empty", *STATES}
+        chosen = [e for e in place.exercises if states[e] not in settled]
         if not chosen:
             print("Nothing has changed." if written else "Nothing is written yet.")
     right = True
@@ -46,11 +49,6 @@ def check(folder, words=(), whole=False, **_):
         right = right and found["state"] in ("yours", "digits")
     print(progress(place, written))
     return 0 if right and written else 1
-
-
-def _is_new(place, exercise, digest):
-    found = place.verdict(exercise, digest)
-    return found is None or found["state"] != "yours"
 
 
 def show_verdict(exercise, found, folder, seconds):
@@ -94,7 +92,7 @@ def watch(folder, **_):
         if now != seen:
             seen = now
             try:
-                check(folder)
+                check(folder, again=False)
             except WorkshopError as error:
                 print(error)
         time.sleep(LOOK)
@@ -158,7 +156,7 @@ def exhibit(name=None, **_):
     mistake = exhibits.named(name)
     for file, right, wrong in mistake.edits:
         print(f"# {file}")
-        for mark, lines in (("-", right), ("+", wrong)):
+        for mark, lines in (("-", wrong), ("+", right)):
             print("\n".join(f"{mark} {line.strip()}" for line in lines.strip().splitlines()))
     if mistake.seen_in:
         print(f"seen in {', '.join(mistake.seen_in)}")
@@ -171,6 +169,8 @@ def exhibit(name=None, **_):
 
 def blind(seed=None, kill=None, name=None, answers=(), **_):
     """A hidden mistake to be found; or, with kill, a test of one's own to be judged."""
+    if kill and seed is None and name is None:
+        raise WorkshopError("--kill needs --seed N or --name NAME: the mistake to be killed")
     seed = random.randrange(1000) if seed is None else seed
     if kill:
         mistake = exhibits.named(name) if name else exhibits.puzzle(seed)[0]
@@ -180,7 +180,7 @@ def blind(seed=None, kill=None, name=None, answers=(), **_):
     print("\n".join(exhibits.shown(exhibits.trained(mistake), exhibits.trained())))
     print("\nOne of these lines is wrong:")
     for number, (file, text) in enumerate(lines, start=1):
-        print(f"  {number}  {file.removeprefix('npvae/'):28} {text[:76]}")
+        print(f"  {number}  {file}\n         {text}")
     print("Which mistake is it?")
     for number, text in enumerate(names, start=1):
         print(f"  {number}  {text}")
@@ -208,63 +208,3 @@ def _judge(mistake, test):
     if not (killed and alive):
         print(words)
     return 0 if killed and alive else 1
-
-
-def report(folders, csv=None, junit=None, chapters=None, **_):
-    """Examine every answer anew, and write the marks of all folders."""
-    rows = []
-    for folder in folders:
-        place = Folder(folder)
-        written = place.answers()
-        chosen = choose(place.exercises, chapters) if chapters else place.exercises
-        found = dict(examine_many(place, [e for e in chosen if e in written]))
-        rows += [(folder, e, found.get(e, {"state": "empty"})) for e in chosen]
-        states = [found.get(e, {"state": "empty"})["state"] for e in chosen]
-        counts = {state: states.count(state) for state in STATES if state in states}
-        print(f"{folder}: " + ", ".join(f"{n} {STATES[state][1]}" for state, n in counts.items()))
-    if csv:
-        _write(csv, lambda file: _write_csv(file, rows))
-    if junit:
-        _write(junit, lambda file: file.write(_junit(rows)))
-
-
-def _write(path, write):
-    try:
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            write(file)
-    except OSError as error:
-        raise WorkshopError(f"{path} cannot be written: {error.strerror}") from None
-
-
-def _write_csv(file, rows):
-    writer = csv.writer(file)
-    writer.writerow(["folder", "chapter", "function", "tags", "state", "mark", "failed"])
-    for folder, exercise, found in rows:
-        mark = {"yours": 1, "digits": 0.5}.get(found["state"], 0)
-        failed = (found.get("failure") or {}).get("test", "")
-        chapter = exercise.chapter.removesuffix(".md")
-        tags = " ".join(exercise.tags)
-        writer.writerow([folder, chapter, exercise.key, tags, found["state"], mark, failed])
-
-
-def _junit(rows):
-    """One suite for each folder, one case for each function; an empty one is skipped."""
-    suites = ElementTree.Element("testsuites")
-    for folder, group in groupby(rows, key=lambda row: row[0]):
-        suite = ElementTree.SubElement(suites, "testsuite", name=str(folder))
-        for _, exercise, found in group:
-            names = {"classname": exercise.module, "name": exercise.title}
-            case = ElementTree.SubElement(suite, "testcase", names)
-            if found["state"] == "empty":
-                ElementTree.SubElement(case, "skipped")
-            elif found["state"] != "yours":
-                says = STATES[found["state"]][1]
-                failure = ElementTree.SubElement(case, "failure", message=says)
-                failure.text = "\n".join(sentences(found))
-        cases = suite.findall("testcase")
-        suite.set("tests", str(len(cases)))
-        for kind in ("failure", "skipped"):
-            number = sum(case.find(kind) is not None for case in cases)
-            suite.set({"failure": "failures"}.get(kind, kind), str(number))
-    ElementTree.indent(suites)
-    return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True)

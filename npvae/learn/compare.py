@@ -23,7 +23,8 @@ def report(task, observer):
     mathematics  whether it is right on paper; None if no call could be made again
     digits       where it loses digits, if anywhere
     relation     how its results are related to the right ones, in words
-    mistakes     names of the task's mistakes that return what it returns
+    mistakes     of the task's, those that return what it returns: (name, whether they are made in
+                 the function's module)
     """
     calls = observer.calls(task["key"])
     if not calls:
@@ -43,7 +44,11 @@ def report(task, observer):
         found["relation"] = "it returns other numbers each time, for the same arguments"
     else:
         found["relation"] = relation([(pair.mine, pair.right) for pair in moderate or pairs])
-    found["mistakes"] = [m["name"] for m in task["museum"] if _makes(m, pairs, module, name, mine)]
+    found["mistakes"] = [
+        (m["name"], any(_module("npvae", file) == module for file, _, _ in m["edits"]))
+        for m in task["museum"]
+        if _makes(m, pairs, module, name, mine)
+    ]
     return found
 
 
@@ -52,8 +57,8 @@ class _Pair:
 
     def __init__(self, call, mine, right):
         self.call = call
-        self.right, error = outcome(right, call.arguments(RIGHT, double=True))
-        self.mine, self.error = outcome(mine, call.arguments(double=True))
+        self.right, _ = outcome(right, call.arguments(RIGHT, double=True))
+        self.mine, _ = outcome(mine, call.arguments(double=True))
         floats = call.floats()
         self.is_moderate = bool(np.isfinite(floats).all() and (abs(floats) < MODERATE).all())
 

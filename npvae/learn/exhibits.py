@@ -28,17 +28,6 @@ VISIBLE = (  # those that show in the numbers or samples of `training`
     "logits shown as pixels",
 )
 CHOICES = 5
-TEMPLATE = '''\
-"""A test that fails where {name} is wrong, and passes where it is right."""
-
-import numpy as np
-
-import npvae
-
-
-def test_it():
-    assert ...
-'''
 
 
 def named(name):
@@ -57,7 +46,7 @@ def trained(mistake=None, seed=0):
     except Broken as error:
         raise WorkshopError(f"the training ended with: {str(error).strip()[-300:]}") from None
     except subprocess.TimeoutExpired:
-        raise WorkshopError("the training took more than two minutes and was stopped") from None
+        raise WorkshopError("the training took more than a minute and was stopped") from None
 
 
 def shown(found, sound):

@@ -18,16 +18,15 @@ def count(is_written):
 
 
 def hint(place, exercise, step, is_written):
-    """The lines of a step. What is written is looked at first, if an examiner refused it."""
+    """The lines of a step."""
     if step == 2 and is_written:
-        return _of_the_answer(examine(place, exercise, hints=True))
+        lines = _of_the_answer(examine(place, exercise, hints=True))
+        return [part for line in lines for part in textwrap.wrap(line, 76)]
     return (_place, _equation)[step](exercise)
 
 
 def _place(exercise):
-    page = ROOT / "derivations" / exercise.chapter
-    if not page.exists():
-        page = ROOT / "derivations" / "workshop" / exercise.chapter
+    page = next((ROOT / "derivations").rglob(exercise.chapter))
     yield f"{page.relative_to(ROOT)}, line {exercise.line}"
     heading = ""
     for line in page.read_text(encoding="utf-8").splitlines()[: exercise.line]:
@@ -40,8 +39,8 @@ def _place(exercise):
 def _equation(exercise):
     node = functions(ast.parse(module_path(exercise.module).read_text(encoding="utf-8")))
     yield from ast.get_docstring(node[exercise.name]).splitlines()
-    pages = {place.file for tag in exercise.tags for place in tests_module("equations").audit().tags[tag]}
-    for page in sorted(pages):
+    tags = tests_module("equations").audit().tags
+    for page in sorted({place.file for tag in exercise.tags for place in tags[tag]}):
         for display in DISPLAY.findall((ROOT / page).read_text(encoding="utf-8")):
             if any(f"\\tag{{{tag}}}" in display for tag in exercise.tags):
                 yield ""
@@ -54,18 +53,25 @@ def _of_the_answer(found):
         return
     if found.get("mathematics"):
         yield "The mathematics is right."
-        yield f"In floating point it is not yet: {found['digits']}" if found.get("digits") else ""
+        if found.get("digits"):
+            yield f"In floating point it is not yet: {found['digits']}."
         yield "The chapter's section on floating point says which form keeps the digits."
         return
     if found.get("relation"):
-        yield from textwrap.wrap(f"On the examiners' arguments, {found['relation']}.", 76)
-    for name in found.get("mistakes", ()):
-        yield f"The museum knows this mistake: “{name}”."
-        mistake = next(m for m in tests_module("museum").MUSEUM if m.name == name)
+        yield f"On the examiners' arguments, {found['relation']}."
+    mistakes = _likeliest(found.get("mistakes", ()))
+    for mistake in mistakes:
+        yield f"The museum knows this mistake: “{mistake.name}”."
         if mistake.seen_in:
-            yield from textwrap.wrap(f"It was made before, in {', '.join(mistake.seen_in)}.", 76)
+            yield f"It was made before, in {', '.join(mistake.seen_in)}."
         yield "derivations/16-museum.md shows what a model with it looks like."
-    if not found.get("relation") and not found.get("mistakes"):
+    if not found.get("relation") and not mistakes:
         failure = found.get("failure") or {}
-        words = failure.get("error", "No test could look at it.")
-        yield from textwrap.wrap(words.splitlines()[0], 76)
+        yield failure.get("error", "No test could look at it.").splitlines()[0]
+
+
+def _likeliest(mistakes):
+    """Those made in the module itself, if there are any: [(name, whether it was made there)]."""
+    known = {mistake.name: mistake for mistake in tests_module("museum").MUSEUM}
+    near = [name for name, is_near in mistakes if is_near]
+    return [known[name] for name in near or [name for name, _ in mistakes]]

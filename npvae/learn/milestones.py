@@ -1,6 +1,7 @@
 """What the library can do with the learner's functions in it, all at once: three numbers."""
 
 import subprocess
+import textwrap
 
 from .catalogue import WorkshopError
 from .parent import Broken, ask
@@ -57,7 +58,8 @@ def reached(place, mine):
         print(f"    {len(have)} of the {len(needed)} functions that it takes are yours")
         missing = [key.split(":")[1] for key in needed if key not in keys]
         if have and missing:
-            print(f"    still the library's: {', '.join(missing)}")
+            words = textwrap.wrap(f"still the library's: {', '.join(missing)}", 76)
+            print(textwrap.indent("\n".join(words), "    "))
     return 0
 
 

@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 
 CHILD = Path(__file__).with_name("child.py")
-PATIENCE = 120  # seconds, after which an answer is taken to have no end
+PATIENCE = 60  # seconds, after which an answer is taken to have no end
 
 
 class Broken(Exception):
     """The child ended without findings; carries what it printed."""
 
 
-def ask(does, **task):
+def ask(does, patience=PATIENCE, **task):
     """What `run(task, observer)` of the module npvae.learn.<does> finds, in a child.
 
     Raises subprocess.TimeoutExpired if it has no end, Broken if it ends without findings.
@@ -32,7 +32,7 @@ def ask(does, **task):
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=PATIENCE,
+            timeout=patience,
         )
         if not findings.exists():
             raise Broken(done.stderr or done.stdout)

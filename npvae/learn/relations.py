@@ -3,6 +3,7 @@
 import numpy as np
 
 CLOSE = 1e-6
+OTHER = "another number"
 FEW = 4  # numbers could be related by chance
 FACTORS = {
     -1.0: "the right one with its sign changed",
@@ -29,10 +30,11 @@ def relation(pairs):
     if len(right[0]) > 1 and _all(mine, [list(reversed(r)) for r in right]):
         return "its results are right, in the wrong order"
     said = [_of_one([m[i] for m in mine], [r[i] for r in right]) for i in range(len(right[0]))]
+    if set(said) == {OTHER}:
+        return ""
     if len(said) == 1:
-        return said[0] and f"your result is {said[0]}"
-    told = [f"result {i} is {words}" for i, words in enumerate(said, start=1) if words]
-    return "; ".join(told)
+        return f"your result is {said[0]}"
+    return "; ".join(f"result {i} is {words}" for i, words in enumerate(said, start=1))
 
 
 def _all(mine, right):
@@ -58,10 +60,10 @@ def _of_one(mine, right):
     use = np.isfinite(a) & np.isfinite(b)
     a, b = a[use], b[use]
     if len(np.unique(b)) < FEW:
-        return "another number"
+        return OTHER
     if not a.any():
         return "zero everywhere"
-    return _factor(a, b) or _share(mine, right) or _function(a, b) or "another number"
+    return _factor(a, b) or _share(mine, right) or _function(a, b) or OTHER
 
 
 def _factor(a, b):

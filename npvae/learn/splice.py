@@ -78,7 +78,9 @@ def _names(node):
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     targets = getattr(node, "targets", [getattr(node, "target", None)])
-    return [t.id for target in targets if target for t in ast.walk(target) if isinstance(t, ast.Name)]
+    return [
+        t.id for target in targets if target for t in ast.walk(target) if isinstance(t, ast.Name)
+    ]
 
 
 def _say_where(code, origin, prefix=""):

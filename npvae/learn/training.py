@@ -23,7 +23,7 @@ def run(task, observer):
     training = npvae.train(
         vae,
         digits,
-        epochs=EPOCHS,
+        epochs=task.get("epochs", EPOCHS),
         batch_size=50,
         optimizer=npvae.Adam(2e-3),
         objective=npvae.ClosedForm(samples=2),

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .catalogue import tests_module
-from .parent import Broken, ask
+from .parent import PATIENCE, Broken, ask
 from .splice import functions
 
 STATES = {  # (sign, what it says)
@@ -32,6 +32,7 @@ def examine(folder, exercise, *, whole=False, hints=False):
     try:
         found = ask(
             "examine",
+            patience=10 * PATIENCE if whole else PATIENCE,
             key=exercise.key,
             path=str(path),
             line=node.lineno,
