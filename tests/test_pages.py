@@ -267,6 +267,12 @@ def test_it_is_usable(image_page, browser, width, dark):
         before = settled(driver)
         page = driver.find_element("tag name", "html")
         assert int(page.get_property("scrollWidth")) <= width
+        kl = np.array(content(image_page)["kl"])
+        shown = [
+            int(unit.get_attribute("aria-label")[2])
+            for unit in driver.find_elements("css selector", "#units input")
+        ]
+        assert shown == np.argsort(-kl).tolist()
         # Another row, by the keyboard.
         driver.execute_script("document.querySelector('#rows input').focus()")
         driver.switch_to.active_element.send_keys(Keys.ARROW_RIGHT)
