@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(
     kernels.engine == "reference", reason="the book is the same on both engines"
 )
 BUILD = ROOT / "derivations" / "site" / "build.py"
-PAGES = ["index.html", *(f"{path.stem}.html" for path in chapters())]
+WORKSHOP = "starters.html", "lab-plan.html"
+PAGES = ["index.html", *(f"{path.stem}.html" for path in chapters()), *WORKSHOP]
 EQUATION = re.compile(
     r'<div class="equation" id="([^"]+)" data-shows="([^"]+)">(.*?)</div></details>'
 )

@@ -14,7 +14,8 @@ sys.path.append(str(ROOT / "tests"))
 
 from equations import audit, chapters  # noqa: E402  (it lives with the tests, which use it first)
 
-PAGES = [ROOT / "README.md", *chapters(ROOT)]
+WORKSHOP = [ROOT / "derivations" / "workshop" / f"{name}.md" for name in ("starters", "lab-plan")]
+PAGES = [ROOT / "README.md", *chapters(ROOT), *WORKSHOP]
 PYTHON = ("npvae", "examples", "tests", "derivations/figures")
 
 
