@@ -103,9 +103,17 @@ def test_a_first_run_that_is_killed_after_an_upgrade_harms_no_later_one(upgraded
             assert_right(results(**upgraded))
 
 
-def test_data_in_anothers_place_are_compiled_anew(tmp_path):
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A folder in which a first run has kept its kernels."""
+    folder = tmp_path_factory.mktemp("kept")
+    assert_right(results(NUMBA_CACHE_DIR=str(folder)))
+    return folder
+
+
+def test_data_in_anothers_place_are_compiled_anew(kept, tmp_path):
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    assert_right(results(**cache))
     data = sorted(tmp_path.rglob("*.nbc"))
     assert len(data) == 8
     contents = [path.read_bytes() for path in data]
@@ -119,9 +127,8 @@ def test_data_in_anothers_place_are_compiled_anew(tmp_path):
     assert_right(results(**cache))
 
 
-def test_every_loop_has_an_index_that_carries_the_version(tmp_path):
-    results(NUMBA_CACHE_DIR=str(tmp_path))
-    names = {path.name.partition("-")[0] for path in tmp_path.rglob("*.nbi")}
+def test_every_loop_has_an_index_that_carries_the_version(kept):
+    names = {path.name.partition("-")[0] for path in kept.rglob("*.nbi")}
     loops = "elementwise._relu", "elementwise._relu_backward", "updates._sgd", "updates._adagrad"
     assert names == {f"threads.{loop}_{disk.version():08x}" for loop in loops}
 

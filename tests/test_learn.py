@@ -138,6 +138,14 @@ def test_importing_npvae_leaves_it_unread():
 # Commands
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="asks a shell")
+def test_a_list_that_is_cut_short_says_nothing_of_it(template):
+    shell = f'"{sys.executable}" -m npvae.learn list "{template}" | head -n 1'
+    done = subprocess.run(shell, shell=True, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "starters.md\n"
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("name", ["check", "list", "milestones", "watch"])
 def test_a_folder_of_another_kind_is_refused(name, tmp_path):
     assert "was not made by the workshop" in command(name, tmp_path)

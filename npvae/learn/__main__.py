@@ -1,6 +1,7 @@
 """The workshop's command line: python -m npvae.learn."""
 
 import argparse
+import os
 import sys
 import textwrap
 from pathlib import Path
@@ -92,6 +93,9 @@ def main(arguments=None):
         sys.exit("\n".join(textwrap.wrap(str(error), 80, break_long_words=False)))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # `| head` has seen enough; what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     sys.exit(code)
 
 
