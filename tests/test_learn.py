@@ -7,6 +7,7 @@ import ast
 import csv
 import functools
 import json
+import signal
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -22,7 +23,7 @@ from npvae.learn.__main__ import main
 from npvae.learn.calls import Call, Observer, leaves, outcome
 from npvae.learn.catalogue import WorkshopError, choose, exercises, is_empty
 from npvae.learn.folder import Folder, create
-from npvae.learn.parent import ask
+from npvae.learn.parent import Children, ask
 from npvae.learn.relations import relation
 from npvae.learn.report import _junit
 from npvae.learn.splice import functions, splice
@@ -150,6 +151,34 @@ def test_a_list_that_is_cut_short_says_nothing_of_it(template):
 def test_a_folder_of_another_kind_is_refused(name, tmp_path):
     assert "was not made by the workshop" in command(name, tmp_path)
     assert "is no folder" in command(name, tmp_path / "nowhere")
+
+
+@once
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_what_is_saved_is_marked_until_ctrl_c(folder):
+    words = [sys.executable, "-m", "npvae.learn", "watch", str(folder)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8") as watching:
+        try:
+            first = [watching.stdout.readline() for _ in range(3)]
+            assert first[1] == "Nothing is written yet.\n"
+            write(folder, "gaussian_kl", KL["gaussian_kl"])
+            assert watching.stdout.readline().startswith("✓ gaussian_kl [kl.3]: right")
+            assert watching.stdout.readline().startswith("1 of ")
+        finally:
+            watching.send_signal(signal.SIGINT)
+        assert watching.stdout.read() == ""
+    assert watching.returncode == 130
+
+
+@once
+def test_a_child_that_waits_is_given_a_task_or_ended(folder):
+    write(folder, "gaussian_kl", KL["gaussian_kl"])
+    with Children() as children:
+        children.prepare(2)
+        first, second = children.waiting
+        assert examine(Folder(folder), exercise("gaussian_kl"), children)["state"] == "yours"
+        assert first.returncode == 0
+    assert second.returncode not in (0, None)
 
 
 def test_nothing_written_passes_nothing(folder, capsys):

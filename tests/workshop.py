@@ -2,11 +2,16 @@
 
     python tests/workshop.py               every function, some minutes
     python tests/workshop.py kl ratio.2    these topics or tags
+    python tests/workshop.py kernels       those of the compiled kernels
 
 Each function in turn is made to raise NotImplementedError, and then to return what a few generic
 mistakes make of its result, while all others stay right; of its examiners, which run one after the
 other in this process, one must fail. As it is, one must pass that called it; that all of them do is
 what the suite shows on the reference engine.
+
+The compiled kernels are no part of the workshop, because a verdict should not wait for a compiler.
+What their tests are worth is shown all the same: by edits to their source, each in a process and
+with a cache of its own.
 """
 
 import copy
@@ -15,6 +20,7 @@ import importlib
 import io
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -103,6 +109,21 @@ MISTAKES = {
 }
 
 
+PRODUCTS, FUNCTIONS, VECTORS = (
+    f"npvae/kernels/{name}.py" for name in ("products", "functions", "vectors")
+)
+ONE_MORE = "tile[0][:] = [writer.multiply_add(b, b, c) for b, c in zip(b_row, tile[0])]"
+KERNELS = {  # tag: (file, a statement of the function, a mistake to stand before it)
+    "kernels.1": (PRODUCTS, "(m, depth), n = a.shape, b.shape[1]", "b = b + b"),
+    "kernels.2": (VECTORS, "for r, row in enumerate(tile):\n        number", ONE_MORE),
+    "kernels.3": (VECTORS, "for _ in range(count.bit_length() - 1):", "tile = tile[::-1]"),
+    "kernels.4": (PRODUCTS, "counts[block] = count", "count -= np.uint64(count > 0)"),
+    "kernels.5": (FUNCTIONS, "n = shifted - TO_INTEGER", "x = x + ONE"),
+    "kernels.6": (FUNCTIONS, "t = HALF * two_t", "two_t = two_t + x * x"),
+}
+EMPTY = "raise NotImplementedError"
+
+
 class Switch:
     """Every function of the workshop, one of which can be made wrong."""
 
@@ -184,13 +205,44 @@ def in_turns(lists):
     return [items[i] for i in range(longest) for items in lists if i < len(items)]
 
 
+def prove_kernels(ask, audit):
+    """Yield what is wrong with the tests of the compiled kernels."""
+    for tag, (file, statement, mistake) in KERNELS.items():
+        tests = [f"{place.file}::{place.name}" for place in audit.marks[tag]]
+        for words, line in (("empty", EMPTY), ("with a mistake", mistake)):
+            source = (ROOT / file).read_text(encoding="utf-8")
+            indent = source[: source.index(statement)].rpartition("\n")[2]
+            edit = file, statement, f"{line}\n{indent}{statement}"
+            with tempfile.TemporaryDirectory() as cache:
+                os.environ["NUMBA_CACHE_DIR"] = cache
+                task = {"edits": [edit], "tests": tests, "where": str(ROOT)}
+                found = ask("exhibits", engine="compiled", **task)
+            if found["code"] != pytest.ExitCode.TESTS_FAILED:
+                yield f"{tag}: {words}, and no test fails: {found['said']}"
+
+
 def main():
     child = _load_child()
-    splice, catalogue = (
-        importlib.import_module(f"{child.ALIAS}.{name}") for name in ("splice", "catalogue")
+    splice, catalogue, parent = (
+        importlib.import_module(f"{child.ALIAS}.{name}")
+        for name in ("splice", "catalogue", "parent")
     )
+    audit = catalogue.tests_module("equations").audit()
+    words = sys.argv[1:]
+    failures = []
+    if words != ["kernels"]:
+        failures += prove(splice, catalogue, words)
+    if words in ([], ["kernels"]):
+        begin = time.perf_counter()
+        failures += prove_kernels(parent.ask, audit)
+        print(f"{len(KERNELS)} equations of compiled code, {time.perf_counter() - begin:.0f} s")
+    sys.exit("\n".join(failures) or 0)
+
+
+def prove(splice, catalogue, words):
+    """What is wrong with the examiners of the workshop's functions that words name, or of all."""
     exercises = catalogue.exercises()
-    exercises = catalogue.choose(exercises, sys.argv[1:]) if sys.argv[1:] else exercises
+    exercises = catalogue.choose(exercises, words) if words else exercises
     answers = {}
     for exercise in exercises:
         path = ROOT.joinpath(*exercise.module.split(".")).with_suffix(".py")
@@ -207,9 +259,7 @@ def main():
         print(f"{seconds:6.1f} s  {title}")
     tags = {tag for exercise in exercises for tag in exercise.tags}
     print(f"{len(exercises)} functions, {len(tags)} equations, {time.perf_counter() - begin:.0f} s")
-    if not proof.slow:
-        sys.exit(output.getvalue())
-    sys.exit("\n".join(proof.failures) or 0)
+    return proof.failures if proof.slow else [output.getvalue()]
 
 
 def _load_child():

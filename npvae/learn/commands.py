@@ -9,6 +9,7 @@ from . import hints as steps
 from .catalogue import WorkshopError, choose
 from .folder import Folder, create
 from .milestones import reached
+from .parent import Children
 from .verdicts import STATES, examine_many, sentences
 
 LOOK = 0.3  # seconds between two looks at the files
@@ -21,11 +22,15 @@ def new(folder, derive, **_):
     print(f"README.md that says how. Write one, and: python -m npvae.learn check {folder}")
 
 
-def check(folder, words=(), whole=False, again=True, **_):
-    """Mark the answers named, or those that changed; 1 if one of these is not right.
+def check(folder, words=(), whole=False, **_):
+    """Mark the answers named, or those that changed or were not right; 1 if one is not right."""
+    with Children() as children:
+        children.prepare()
+        return _check(folder, children, words, whole)
 
-    again marks what was not right as well, whether it changed or not
-    """
+
+def _check(folder, children, words=(), whole=False, again=True):
+    """As check; again marks what was not right as well, whether it changed or not."""
     place = Folder(folder)
     written = place.answers()
     if words:
@@ -41,7 +46,7 @@ def check(folder, words=(), whole=False, again=True, **_):
             print("Nothing has changed." if written else "Nothing is written yet.")
     right = True
     start = time.perf_counter()
-    for exercise, found in examine_many(place, chosen, whole=whole):
+    for exercise, found in examine_many(place, chosen, children, whole=whole):
         place.state["marks"][exercise.key] = {"digest": written[exercise], "verdict": found}
         place.save()
         show_verdict(exercise, found, folder, time.perf_counter() - start)
@@ -87,15 +92,17 @@ def watch(folder, **_):
     """Check again what changed, whenever a file of the folder is saved."""
     place, seen = Folder(folder), None
     print(f"Watching {folder}; Ctrl-C ends it.")
-    while True:
-        now = {path: path.stat().st_mtime_ns for path in place.path.glob("*.py")}
-        if now != seen:
-            seen = now
-            try:
-                check(folder, again=False)
-            except WorkshopError as error:
-                print(error)
-        time.sleep(LOOK)
+    with Children() as children:
+        while True:
+            children.prepare()
+            now = {path: path.stat().st_mtime_ns for path in place.path.glob("*.py")}
+            if now != seen:
+                seen = now
+                try:
+                    _check(folder, children, again=False)
+                except WorkshopError as error:
+                    print(error)
+            time.sleep(LOOK)
 
 
 def show_list(folder, words=(), **_):

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from .catalogue import WorkshopError, choose
 from .folder import Folder
+from .parent import Children
 from .verdicts import STATES, examine_many, sentences
 
 
@@ -16,7 +17,9 @@ def report(folders, csv=None, junit=None, chapters=None, **_):
         place = Folder(folder)
         written = place.answers()
         chosen = choose(place.exercises, chapters) if chapters else place.exercises
-        found = dict(examine_many(place, [e for e in chosen if e in written], whole=True))
+        with Children() as children:
+            answers = [e for e in chosen if e in written]
+            found = dict(examine_many(place, answers, children, whole=True))
         rows += [(folder, e, found.get(e, {"state": "empty"})) for e in chosen]
         states = [found.get(e, {"state": "empty"})["state"] for e in chosen]
         counts = {state: states.count(state) for state in STATES if state in states}

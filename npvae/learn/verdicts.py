@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .catalogue import tests_module
-from .parent import PATIENCE, Broken, ask
+from .parent import PATIENCE, Broken, Children
 from .splice import functions
 
 STATES = {  # (sign, what it says)
@@ -21,16 +21,16 @@ STATES = {  # (sign, what it says)
 }
 
 
-def examine(folder, exercise, *, whole=False, hints=False):
+def examine(folder, exercise, children=None, *, whole=False, hints=False):
     """The findings about one answer, with its "state", one of STATES.
 
-    whole runs every case of every examiner with all of the suite's examples; hints also compares
-    the answer with the museum's mistakes
+    children may have one that waits; whole runs every case of every examiner with all of the
+    suite's examples; hints also compares the answer with the museum's mistakes
     """
     path = (folder.path / exercise.file).resolve()
     node = functions(folder.parse(exercise.file))[exercise.name]
     try:
-        found = ask(
+        found = (children or Children()).ask(
             "examine",
             patience=10 * PATIENCE if whole else PATIENCE,
             key=exercise.key,
@@ -48,14 +48,15 @@ def examine(folder, exercise, *, whole=False, hints=False):
     return {"state": _state(found), **found}
 
 
-def examine_many(folder, exercises, **options):
+def examine_many(folder, exercises, children, **options):
     """Yield (exercise, findings), some at a time, in order."""
+
+    def one(number):
+        children.prepare(min(2, len(exercises) - number))  # this one's, and the next one's
+        return exercises[number], examine(folder, exercises[number], children, **options)
+
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
-        yield from zip(
-            exercises,
-            pool.map(lambda exercise: examine(folder, exercise, **options), exercises),
-            strict=True,
-        )
+        yield from pool.map(one, range(len(exercises)))
 
 
 def _state(found):
