@@ -21,6 +21,7 @@ COVERED = (
     "importance",
     "exact",
     "learn/starters",
+    "learn/exercises",
     "relatives/chains",
     "relatives/hmm",
     "relatives/mixtures",
