@@ -6,17 +6,16 @@ compilation. Two copies run at a time.
 
 import os
 import re
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import forked
 from equations import ROOT
 from museum import MUSEUM, copy_tree, make
 from npvae import kernels
 
 CHAPTER = ROOT / "derivations" / "16-museum.md"
+PATIENCE = 300  # seconds
 
 in_a_copy = pytest.mark.skipif(
     "NPVAE_MUSEUM" in os.environ, reason="this is a copy in which a mistake may stand"
@@ -27,49 +26,42 @@ once = pytest.mark.skipif(
 pytestmark = [in_a_copy, once]
 
 
-def run(root, *tests):
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", *tests],
-        cwd=root,
-        env=os.environ
-        | {"NPVAE_KERNELS": "reference", "NPVAE_MUSEUM": "1", "HYPOTHESIS_PROFILE": "unshrunk"},
-        capture_output=True,
-        text=True,
-    )
-
-
-def trial(mistake, root):
-    copy_tree(root)
-    make(mistake, root)
-    return run(root, mistake.killed_by)
+@pytest.fixture(scope="module")
+def workers():
+    with forked.pool(2) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="module")
-def trials(request, tmp_path_factory):
+def trials(request, tmp_path_factory, workers):
     """The trials of the mistakes that were asked for, by name, all under way."""
     asked = {
         item.callspec.params["mistake"]
         for item in request.session.items
         if item.nodeid.startswith("tests/test_museum.py::test_a_mistake_is_killed[")
     }
-    mistakes = [mistake for mistake in MUSEUM if mistake in asked]
-    with ThreadPoolExecutor(2) as pool:
-        yield {m.name: pool.submit(trial, m, tmp_path_factory.mktemp("copy")) for m in mistakes}
-        pool.shutdown(cancel_futures=True)
+    under_way = {}
+    for mistake in [mistake for mistake in MUSEUM if mistake in asked]:
+        copy = tmp_path_factory.mktemp("copy")
+        copy_tree(copy)
+        make(mistake, copy)
+        under_way[mistake.name] = workers.apply_async(forked.run, (copy, mistake.killed_by))
+    return under_way
 
 
 @pytest.mark.parametrize("mistake", MUSEUM, ids=[mistake.name for mistake in MUSEUM])
 def test_a_mistake_is_killed(mistake, trials):
-    done = trials[mistake.name].result()
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert "\n1 failed" in done.stdout
-    assert "NameError" not in done.stdout, "it must be wrong, not merely broken"
+    code, printed = trials[mistake.name].get(PATIENCE)
+    assert code == pytest.ExitCode.TESTS_FAILED, printed
+    assert "\n1 failed" in printed
+    assert "NameError" not in printed, "it must be wrong, not merely broken"
 
 
-def test_without_a_mistake_every_killer_passes(tmp_path):
+def test_without_a_mistake_every_killer_passes(tmp_path, workers):
     copy_tree(tmp_path)
-    done = run(tmp_path, *sorted({mistake.killed_by for mistake in MUSEUM}))
-    assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
+    killers = sorted({mistake.killed_by for mistake in MUSEUM})
+    code, printed = workers.apply(forked.run, (tmp_path, *killers))
+    assert code == pytest.ExitCode.OK, printed
 
 
 def test_no_two_exhibits_are_the_same():
