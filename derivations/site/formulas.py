@@ -45,16 +45,17 @@ def mathml(tex: str, *, display: bool, symbol=lambda letter: None) -> str:
 
 
 def _breakable(math):
-    r"""Cut where a narrow page may end the line: at a \quad, or else before a relation."""
+    r"""Cut where a narrow page may end the line: at a \quad, before a relation; not in brackets."""
     statements, depth = [[_part(math)]], 0
     for element in math[0]:
         depth += _is_bracket(element, "([{") - _is_bracket(element, ")]}")
         row = statements[-1][-1][0]
-        if element.tag == "mspace" and element.get("width") in ("1em", "2em"):
-            if len(row):
-                statements.append([_part(math)])
+        is_quad = element.tag == "mspace" and element.get("width") in ("1em", "2em")
+        is_relation = element.tag == "mo" and (element.text or "") in RELATIONS
+        if is_quad and depth == 0 and len(row):
+            statements.append([_part(math)])
             continue
-        if element.tag == "mo" and (element.text or "") in RELATIONS and depth == 0 and len(row):
+        if is_relation and depth == 0 and len(row):
             element.set("form", "infix")
             statements[-1].append(_part(math))
         statements[-1][-1][0].append(element)
@@ -107,6 +108,7 @@ def _tidy_one(element):
     for size in ("minsize", "maxsize"):
         if size in element.attrib:
             element.set(size, BIG.get(element.get(size), element.get(size)))
+            element.set("stretchy", "true")
     if element.tag == "mo" and element.text == "-":
         element.text = "−"
     if element.tag == "mo" and element.text == "|" and element.attrib.keys() <= {"stretchy"}:
@@ -187,9 +189,13 @@ def _space_functions(row):
 
 
 def _mend_signs(row):
-    """A minus after a relation or a space belongs to what follows, and stands close to it."""
+    """A minus after a relation, a space or words belongs to what follows, and stands close to it.
+
+    Not after a bar, which is one that closes where a sign follows: |x| + |b|.
+    """
     for before, element in zip(list(row), list(row)[1:], strict=False):
-        stands_alone = before.tag == "mspace" or _is_sign(before)
+        is_bar = (before.text or "0") in "|‖"
+        stands_alone = before.tag in ("mspace", "mtext") or (_is_sign(before) and not is_bar)
         if stands_alone and element.tag == "mo" and (element.text or "0") in "−+±":
             element.set("form", "prefix")
 
