@@ -75,6 +75,8 @@ def _written(element):
 
 
 def _is_bracket(element, kind):
+    while element.tag in ("msub", "msup", "msubsup"):  # a bracket that closes with an exponent
+        element = element[0]
     return element.tag == "mo" and (element.text or "0") in kind
 
 
@@ -109,6 +111,8 @@ def _tidy_one(element):
         if size in element.attrib:
             element.set(size, BIG.get(element.get(size), element.get(size)))
             element.set("stretchy", "true")
+            if element.text == "|":
+                element.attrib.update(lspace="0", rspace="0")
     if element.tag == "mo" and element.text == "-":
         element.text = "−"
     if element.tag == "mo" and element.text == "|" and element.attrib.keys() <= {"stretchy"}:
