@@ -53,7 +53,7 @@ class Renderer(RendererHTML):
         content = tokens[idx].content
         key = env["page"].marks.of_letter(content) if content.isidentifier() else None
         mark = f' data-symbol="{key}"' if key else ""
-        return f"<code{mark}>{_name(content)}</code>"
+        return f"<code{mark}>{breakable(content)}</code>"
 
     def fence(self, tokens, idx, options, env):
         language, code = tokens[idx].info, tokens[idx].content.rstrip("\n")
@@ -132,12 +132,12 @@ def _menu(page, tag):
     outcomes = {outcome for outcome, _ in results}
     worst = next(o for o in ("failed", "passed", "skipped", "unknown") if o in outcomes)
     code = "".join(
-        f'<li><a href="{page.place(source, name)}"><code>{_name(name)}</code></a>'
+        f'<li><a href="{page.place(source, name)}"><code>{breakable(name)}</code></a>'
         f" in {source.path}</li>"
         for source, name in ends.functions
     )
     tests = "".join(
-        f'<li><a href="{source.page}#{source.anchor(name)}"><code>{_name(name)}</code></a>'
+        f'<li><a href="{source.page}#{source.anchor(name)}"><code>{breakable(name)}</code></a>'
         f' <span class="{outcome}">{phrase}</span></li>'
         for (source, name), (outcome, phrase) in zip(ends.tests, results, strict=True)
     )
@@ -154,14 +154,14 @@ def _check(page, source, name):
     function = next(f for f in source.functions if f.name == name)
     code = sources.excerpt(source, function, tag_link=page.tag_link)
     return (
-        f'<details class="check"><summary>Checked by <code>{_name(name)}</code>: '
+        f'<details class="check"><summary>Checked by <code>{breakable(name)}</code>: '
         f'<span class="{outcome}">{phrase}</span></summary>'
         f'<pre class="code scroll"><code>{code}</code></pre>'
         f'<p><a href="{source.page}#{source.anchor(name)}">The whole file</a></p></details>\n'
     )
 
 
-def _name(content):
+def breakable(content):
     """Code in the text; a long name may be broken, after an underscore or a slash."""
     shown = html.escape(content)
     return re.sub(r"([_/])(?=\w)", r"\1<wbr>", shown) if len(content) > LONG_NAME else shown
