@@ -114,13 +114,13 @@ def test_fractions_and_scripts_have_their_parts(formulas):
 
 def test_a_formula_says_what_its_tex_says(text):
     math = {tag: rest for tag, _, rest in EQUATION.findall(text["05-kl.html"])}
-    said = re.sub(r"<[^>]*>", "", math["kl.1"].partition("</math>")[0])
+    said = re.sub(r"<[^>]*>", "", math["kl.1"].rpartition("</math>")[0])
     assert said == "KL(N(μ,σ2)‖N(0,1))=12(μ2+σ2−1−logσ2)"
     assert '<mi data-symbol="kl">KL</mi>' in math["kl.1"]
-    cases = re.search(r'id="activations.8".*?</math>', text["08-activations.html"])[0]
+    cases = re.search(r'id="activations.8".*?</div>', text["08-activations.html"])[0]
     assert re.findall(r"<mtr>", cases) == ["<mtr>"] * 2
     assert 'class="cases"' in cases
-    aligned = re.search(r'id="reparameterization.2".*?</math>', text["06-reparameterization.html"])
+    aligned = re.search(r'id="reparameterization.2".*?</div>', text["06-reparameterization.html"])
     assert 'class="aligned"' in aligned[0]
 
 
@@ -143,6 +143,7 @@ def test_every_tag_has_an_anchor_functions_and_tests(text):
 
 def test_results_stand_beside_the_tests(text):
     menu = re.search(r'id="kl.2".*?</details>', text["05-kl.html"], re.DOTALL)[0]
+    menu = menu.replace("<wbr>", "")
     results = dict(re.findall(r"<code>(test_\w+)</code></a> <span class=\"\w+\">([^<]*)<", menu))
     assert results == {
         "test_kl_is_never_negative": "passed",
@@ -164,7 +165,10 @@ def test_each_answer_has_the_test_that_checks_it_folded_away(text):
         exercises = page.partition('<h2 id="exercises">')[2]
         answers = exercises.count("<summary>Answer</summary>")
         assert exercises.count('<details class="check">') >= answers, path.name
-    exercises = text["05-kl.html"].partition("<strong>1. One nat.</strong>")[2]
+        checked = re.findall(r"Checked by <code>(.*?)</code>", exercises)
+        assert not any("." in name for name in checked), path.name  # a function inside a test
+    page = text["05-kl.html"].replace("<wbr>", "")
+    exercises = page.partition("<strong>1. One nat.</strong>")[2]
     answer = exercises.partition("<strong>2.")[0]
     assert re.search(
         r"<summary>Answer<.*Checked by <code>test_1_two_widths_cost_one_nat</code>.*brentq",
@@ -275,7 +279,23 @@ def test_without_script_columns_and_anchors_work(site, wide):
 
 
 def test_no_page_is_wider_than_a_telephone(site):
+    cut_off = """
+        document.querySelectorAll("main details").forEach((folded) => { folded.open = true; });
+        const right = (element) => element.getBoundingClientRect().right;
+        const cells = [...document.querySelectorAll("mtd")];
+        return cells.filter((cell) => [...cell.children].some((e) => right(e) > right(cell) + 1))
+            .map((cell) => cell.textContent);"""
     with chromium(360, 740) as driver:
         for page in [*PAGES, "code/npvae.kl.html", "code/index.html"]:
             driver.get((site / page).as_uri())
+            assert driver.execute_script(cut_off) == [], page
             assert driver.execute_script("return document.documentElement.scrollWidth") <= 360, page
+
+
+@pytest.mark.parametrize("page", ["05-kl.html", "15-exact.html"])
+def test_formulas_break_where_they_are_wider_than_their_column(site, wide, page):
+    count = """
+        const boxes = [...document.querySelectorAll("main .formula")];
+        return boxes.filter((box) => box.scrollWidth > box.clientWidth + 1).length;"""
+    wide.get((site / page).as_uri())
+    assert wide.execute_script(count) == 0

@@ -21,6 +21,7 @@ except ImportError as error:
 import sources
 from book import PAGES, ROOT, Book, up
 from pages import Page
+from rendering import breakable
 
 HERE = Path(__file__).parent
 TEMPLATE = Template((HERE / "page.html").read_text(encoding="utf-8"))
@@ -60,7 +61,8 @@ def module(source, page):
     code = sources.listing(source, symbol=page.marks.of_name, tag_link=page.tag_link)
     return (
         f'<section class="module" id="{source.module}"><h2><a href="{source.page}">'
-        f'{source.path}</a></h2><pre class="code scroll"><code>{code}</code></pre></section>'
+        f"{breakable(source.path)}</a></h2>"
+        f'<pre class="code scroll"><code>{code}</code></pre></section>'
     )
 
 
@@ -82,7 +84,7 @@ def code_page(source, book, pages):
     beside = [page for page in pages if source in page.sources]
     links = ", ".join(f'<a href="../{page.file}">{page.title}</a>' for page in beside)
     body = (
-        f'<h1 id="{source.module}">{source.path}</h1>'
+        f'<h1 id="{source.module}">{breakable(source.path)}</h1>'
         + (f"<p>Stands beside {links}.</p>" if links else "")
         + f'<pre class="code scroll"><code>{code}</code></pre>'
     )

@@ -22,6 +22,7 @@ PRIMES = ("′", "″", "‴", "⁗")
 IDENTIFIERS = "∂∇∞⊤‖…"  # operators to latex2mathml, with the space of one on both sides
 OPENING = "([{|⌊⌈‖"
 SIGNS = "=<>≤≥≈∼+−±·×∣,;:∈→←∝/∑"
+RELATIONS = ("=", "≤", "≥", "<", ">", "≈", "∼", "∝", "←")
 OPERATORS = {"~": "∼", "±": "±", ";": ";", ":": ":"}  # identifiers to latex2mathml
 
 
@@ -32,7 +33,7 @@ def cut_tag(tex: str) -> tuple[str, str | None]:
 
 
 def mathml(tex: str, *, display: bool, symbol=lambda letter: None) -> str:
-    """One <math> element; symbol gives a letter or word its key in the glossary, or None."""
+    """<math>, in parts where it is displayed; symbol: the glossary's key of a letter, or None."""
     tex = tex.replace("{aligned}", "{split}")  # the same thing, under a name the converter knows
     math = convert_to_element(tex.strip(), display="block" if display else "inline")
     del math.attrib["xmlns"]
@@ -40,7 +41,43 @@ def mathml(tex: str, *, display: bool, symbol=lambda letter: None) -> str:
         element.text = _character(html.unescape(element.text)) if element.text else None
     _tidy(math)
     _mark(math, symbol, integral="∫" in "".join(math.itertext()))
-    return ElementTree.tostring(math, encoding="unicode")
+    return _breakable(math) if display else _written(math)
+
+
+def _breakable(math):
+    r"""Cut where a narrow page may end the line: at a \quad, before a relation; not in brackets."""
+    statements, depth = [[_part(math)]], 0
+    for element in math[0]:
+        depth += _is_bracket(element, "([{") - _is_bracket(element, ")]}")
+        row = statements[-1][-1][0]
+        is_quad = element.tag == "mspace" and element.get("width") in ("1em", "2em")
+        is_relation = element.tag == "mo" and (element.text or "") in RELATIONS
+        if is_quad and depth == 0 and len(row):
+            statements.append([_part(math)])
+            continue
+        if is_relation and depth == 0 and len(row):
+            element.set("form", "infix")
+            statements[-1].append(_part(math))
+        statements[-1][-1][0].append(element)
+    written = ["<wbr>".join(map(_written, parts)) for parts in statements]
+    return " ".join(f'<span class="statement">{statement}</span>' for statement in written)
+
+
+def _part(math):
+    """An empty <math> like this one."""
+    part = ElementTree.Element("math", math.attrib)
+    ElementTree.SubElement(part, "mrow")
+    return part
+
+
+def _written(element):
+    return ElementTree.tostring(element, encoding="unicode")
+
+
+def _is_bracket(element, kind):
+    while element.tag in ("msub", "msup", "msubsup"):  # a bracket that closes with an exponent
+        element = element[0]
+    return element.tag == "mo" and (element.text or "0") in kind
 
 
 def _character(text):
@@ -73,6 +110,9 @@ def _tidy_one(element):
     for size in ("minsize", "maxsize"):
         if size in element.attrib:
             element.set(size, BIG.get(element.get(size), element.get(size)))
+            element.set("stretchy", "true")
+            if element.text == "|":
+                element.attrib.update(lspace="0", rspace="0")
     if element.tag == "mo" and element.text == "-":
         element.text = "−"
     if element.tag == "mo" and element.text == "|" and element.attrib.keys() <= {"stretchy"}:
@@ -153,9 +193,13 @@ def _space_functions(row):
 
 
 def _mend_signs(row):
-    """A minus after a relation or a space belongs to what follows, and stands close to it."""
+    """A minus after a relation, a space or words belongs to what follows, and stands close to it.
+
+    Not after a bar, which is one that closes where a sign follows: |x| + |b|.
+    """
     for before, element in zip(list(row), list(row)[1:], strict=False):
-        stands_alone = before.tag == "mspace" or _is_sign(before)
+        is_bar = (before.text or "0") in "|‖"
+        stands_alone = before.tag in ("mspace", "mtext") or (_is_sign(before) and not is_bar)
         if stands_alone and element.tag == "mo" and (element.text or "0") in "−+±":
             element.set("form", "prefix")
 

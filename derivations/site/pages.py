@@ -9,6 +9,11 @@ from rendering import PARSER, plain, slug
 from symbols import Marks
 
 OPENING = re.compile(r"\]\(([^)#\s]+\.py)\)")
+LAYOUT = re.compile(
+    r"\\(?:begin|end|tag){[^}]*}|\\(?:[Bb]igg?[lr]?|left|right|math[a-z]+|text|[dt]?frac|q?quad)\b"
+    r"|<[^>]*>|\\(?![A-Za-z])|[{}$&]"
+)
+SIGNS = {"mid": "|", "Vert": "‖", "lVert": "‖", "rVert": "‖", "le": "≤", "ge": "≥", "cdot": "·"}
 QUOTED = re.compile(r"^```python\n# (\S+\.py)$", re.MULTILINE)
 
 
@@ -83,5 +88,11 @@ def _sections(tokens):
     for start, end in zip(heads, [*heads[1:], len(tokens)], strict=True):
         title = plain(tokens[start + 1])
         body = [plain(t) if t.children else t.content for t in tokens[start + 2 : end]]
-        words = re.sub(r"\\(begin|end|tag){[^}]*}|\\[a-z]+|<[^>]*>|[{}$&\\]", " ", " ".join(body))
-        yield Section(int(tokens[start].tag[1]), title, slug(title), " ".join(words.split()))
+        yield Section(int(tokens[start].tag[1]), title, slug(title), _without_tex(" ".join(body)))
+
+
+def _without_tex(text):
+    """Words for the search: of TeX, the letters, signs and names."""
+    words = LAYOUT.sub(" ", text)
+    words = re.sub(r"\\([A-Za-z]+)", lambda name: f" {SIGNS.get(name[1], name[1])}", words)
+    return " ".join(words.split())

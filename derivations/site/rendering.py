@@ -11,6 +11,8 @@ from markdown_it.renderer import RendererHTML
 
 LONG = 60  # characters of TeX that may be wider than a telephone
 INLINE = re.compile(r"\$(?!\s)([^$]+)(?<!\s)\$")
+LONG_NAME = 18  # characters
+SHAPE = re.compile(r"\((?:[\w·]{1,5}, )+[\w·]{1,5}\)")  # such as (L, B, Z)
 EXERCISE = re.compile(r"(\d+)\.\s")
 
 
@@ -20,13 +22,12 @@ class Renderer(RendererHTML):
     def math_inline(self, tokens, idx, options, env):
         tex, symbol = tokens[idx].content, env["page"].marks.of_letter
         math = formulas.mathml(tex, display=False, symbol=symbol)
-        if len(tex) > LONG:
-            return f'<span class="long scroll">{math}</span>'
-        after = tokens[idx + 1] if idx + 1 < len(tokens) else None
+        after, mark = tokens[idx + 1] if idx + 1 < len(tokens) else None, ""
         if after and after.type == "text" and after.content[:1] in (*",.;:)",):
             mark, after.content = after.content[0], after.content[1:]
-            return f'<span class="together">{math}{mark}</span>'
-        return math
+        if len(tex) > LONG:
+            return f'<span class="long scroll">{math}{mark}</span>'
+        return f'<span class="together">{math}{mark}</span>' if mark else math
 
     def math_block(self, tokens, idx, options, env):
         page = env["page"]
@@ -41,7 +42,10 @@ class Renderer(RendererHTML):
         return f"{opening}{box}{_menu(page, tag)}</div>\n"
 
     def text(self, tokens, idx, options, env):
-        page, content = env["page"], tokens[idx].content
+        page = env["page"]
+        content = tokens[idx].content
+        if not env.get("in_table"):
+            content = SHAPE.sub(lambda shape: shape[0].replace(" ", "\N{NO-BREAK SPACE}"), content)
         link = page.tag_link if not env.get("in_link") else lambda tag: None
         return sources.mark(content, lambda word: _greek(page.marks, word), link)
 
@@ -49,7 +53,7 @@ class Renderer(RendererHTML):
         content = tokens[idx].content
         key = env["page"].marks.of_letter(content) if content.isidentifier() else None
         mark = f' data-symbol="{key}"' if key else ""
-        return f"<code{mark}>{html.escape(content)}</code>"
+        return f"<code{mark}>{breakable(content)}</code>"
 
     def fence(self, tokens, idx, options, env):
         language, code = tokens[idx].info, tokens[idx].content.rstrip("\n")
@@ -113,9 +117,11 @@ class Renderer(RendererHTML):
         return self.renderToken(tokens, idx, options, env)
 
     def table_open(self, tokens, idx, options, env):
+        env["in_table"] = True
         return '<div class="scroll"><table>\n'
 
     def table_close(self, tokens, idx, options, env):
+        env["in_table"] = False
         return "</table></div>\n"
 
 
@@ -126,11 +132,12 @@ def _menu(page, tag):
     outcomes = {outcome for outcome, _ in results}
     worst = next(o for o in ("failed", "passed", "skipped", "unknown") if o in outcomes)
     code = "".join(
-        f'<li><a href="{page.place(source, name)}"><code>{name}</code></a> in {source.path}</li>'
+        f'<li><a href="{page.place(source, name)}"><code>{breakable(name)}</code></a>'
+        f" in {source.path}</li>"
         for source, name in ends.functions
     )
     tests = "".join(
-        f'<li><a href="{source.page}#{source.anchor(name)}"><code>{name}</code></a>'
+        f'<li><a href="{source.page}#{source.anchor(name)}"><code>{breakable(name)}</code></a>'
         f' <span class="{outcome}">{phrase}</span></li>'
         for (source, name), (outcome, phrase) in zip(ends.tests, results, strict=True)
     )
@@ -147,11 +154,17 @@ def _check(page, source, name):
     function = next(f for f in source.functions if f.name == name)
     code = sources.excerpt(source, function, tag_link=page.tag_link)
     return (
-        f'<details class="check"><summary>Checked by <code>{name}</code>: '
+        f'<details class="check"><summary>Checked by <code>{breakable(name)}</code>: '
         f'<span class="{outcome}">{phrase}</span></summary>'
         f'<pre class="code scroll"><code>{code}</code></pre>'
         f'<p><a href="{source.page}#{source.anchor(name)}">The whole file</a></p></details>\n'
     )
+
+
+def breakable(content):
+    """Code in the text; a long name may be broken, after an underscore or a slash."""
+    shown = html.escape(content)
+    return re.sub(r"([_/])(?=\w)", r"\1<wbr>", shown) if len(content) > LONG_NAME else shown
 
 
 def _greek(marks, word):
