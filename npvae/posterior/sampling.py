@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from .. import kernels
 from .._checks import check_choice, check_positive_int
+from ..importance import EFFECTIVE_SAMPLES
 from ..reparameterization import reparameterize
 from ..vae import VAE
 from .convergence import effective_samples, split_r_hat
@@ -19,7 +20,6 @@ from .joint import posterior_density
 
 STARTS = ("encoder", "prior")
 NUMBERS = 1_000_000  # that the decoder emits at once: they should stay in the cache
-EFFECTIVE_SAMPLES = 10
 R_HAT = 1.01
 
 
@@ -34,9 +34,7 @@ class PosteriorSamples(NamedTuple):
     acceptance: np.ndarray  # (N,), the mean probability of acceptance
     step_size: np.ndarray  # (N,), fixed after the warm-up
     r_hat: np.ndarray  # (N, Z); 1 if the chains agree, NaN if none moved
-    effective_samples: (
-        np.ndarray
-    )  # (N, Z), of the draws: how many independent ones are worth as much
+    effective_samples: np.ndarray  # (N, Z): how many independent draws are worth as much
 
     def __str__(self) -> str:
         draws, chains, N, Z = self.z.shape
@@ -82,21 +80,26 @@ def sample_posterior(
     check_choice("start", start, STARTS)
     if not isinstance(progress, bool):
         raise TypeError(f"progress is {progress!r}; expected True or False")
-    run = {"draws": draws, "warm_up": warm_up, "leaps": leaps, "acceptance": acceptance}
-    check_run(**run, rng=rng)
-    at_once = rows_at_once(vae, chains)
-    total, parts = -(-len(x) // at_once) * (warm_up + draws), []
+    check_run(draws, warm_up, leaps, acceptance, rng)
+    rows, parts = min(len(x), rows_at_once(vae, chains)), []
+    total = -(-len(x) // rows) * (warm_up + draws)
     with (
         tqdm(total=total, unit=" steps", disable=not progress) as bar,
-        kernels.pace("sample_posterior", vae.params.rows[0].size, chains * at_once) as lap,
+        kernels.pace("sample_posterior", vae.params.rows[0].size, chains * rows) as lap,
     ):
-        for batch in vae.batches(x, unit, at_once):
-            z = _first_states(vae, batch, chains, start, rng)
-            density = posterior_density(vae, batch)
-            parts.append(sample(density, z, rng=rng, lap=lambda: (lap(), bar.update()), **run))
-    z = np.concatenate([part.z for part in parts], axis=2)
-    rates, steps = (np.concatenate(p) for p in zip(*(part[1:] for part in parts), strict=True))
-    result = PosteriorSamples(z, rates, steps, split_r_hat(z), effective_samples(z))
+        for batch in vae.batches(x, unit, rows):
+            part = sample(
+                posterior_density(vae, batch),
+                _first_states(vae, batch, chains, start, rng),
+                draws=draws,
+                warm_up=warm_up,
+                leaps=leaps,
+                acceptance=acceptance,
+                rng=rng,
+                lap=lambda: (lap(), bar.update()),
+            )
+            parts.append(part)
+    result = _joined(parts)
     _warn_of_chains(result)
     return result
 
@@ -104,6 +107,15 @@ def sample_posterior(
 def rows_at_once(vae, chains):
     """How many rows of x fit beside each other, each with so many chains."""
     return max(1, NUMBERS // (chains * vae.likelihood.output_width(vae.data_dim)))
+
+
+def _joined(parts):
+    """PosteriorSamples of the Chains of all batches of rows."""
+    z, acceptance, step_size = zip(*parts, strict=True)
+    z = np.concatenate(z, axis=2)
+    rows = [z[:, :, n] for n in range(z.shape[2])]  # one at a time: Fourier transforms are wide
+    judged = (np.stack([f(row) for row in rows]) for f in (split_r_hat, effective_samples))
+    return PosteriorSamples(z, np.concatenate(acceptance), np.concatenate(step_size), *judged)
 
 
 def _first_states(vae, x, chains, start, rng):
