@@ -25,8 +25,8 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def linear(Z=2, D=4):
-    return make_vae(npvae.Gaussian(0.5), hidden=(), decoder_hidden=(), D=D, Z=Z)
+def linear(Z=2, D=4, sigma=0.5):
+    return make_vae(npvae.Gaussian(sigma), hidden=(), decoder_hidden=(), D=D, Z=Z)
 
 
 @pytest.mark.equation("annealing.1")
@@ -78,21 +78,21 @@ def test_chains_that_stand_still_have_the_weight_of_the_likelihood():
 @pytest.mark.equation("annealing.4", "annealing.3")
 @pytest.mark.parametrize("T", [1, 4])
 def test_weights_are_unbiased_there_and_back(T):
-    """Also with few temperatures and steps that are too long: 20,000 chains, four rows."""
-    vae, C = linear(), 20_000
+    """Also with few temperatures and long steps; σ is large, lest 1/p(x|z) have no variance."""
+    vae, C = linear(sigma=2.0), 20_000
     _, x = simulate(vae, 4, rng=rng())
     log_px = exact.linear_log_likelihood(vae, x)
     m, covariance = exact.linear_posterior(vae, x)
     z = rng(1).standard_normal((C, 4, 2))
     there = m + z @ np.linalg.cholesky(covariance).T
     likelihood, t = decoder_likelihood(vae, x), annealing_schedule(T)
-    steps = np.full((T - 1, 4), 0.5)
+    steps = np.full((T - 1, 4), 1.2)
     for start, temperatures, sign in ((z, t, 1), (there, t[::-1], -1)):
         log_w, _ = anneal(likelihood, start, temperatures, steps, 2, rng=rng(2))
         w = np.exp(log_w - sign * log_px)
         error = w.std(axis=0) / np.sqrt(C)
         assert (np.abs(w.mean(axis=0) - 1) < STANDARD_ERRORS * error).all()
-        assert error.max() < 0.1
+        assert error.max() < 0.02
 
 
 @pytest.mark.equation("hmc.6")
@@ -182,9 +182,9 @@ def test_it_sees_what_the_lying_estimate_of_chapter_15_does_not():
     lying = npvae.log_likelihood(vae, x, samples=2000, rng=rng())
     assert lying.log_px[0] == pytest.approx(log_px - np.log(2), abs=0.05)
     assert lying.standard_error[0] < 0.05
-    annealed = annealed_log_likelihood(vae, x, temperatures=300, chains=64, leaps=5, rng=rng())
-    assert annealed.log_px[0] == pytest.approx(log_px, abs=STANDARD_ERRORS * 0.03)
-    assert annealed.standard_error[0] < 0.03
+    found = annealed_log_likelihood(vae, x, temperatures=200, chains=500, leaps=5, rng=rng())
+    assert found.log_px[0] == pytest.approx(log_px, abs=STANDARD_ERRORS * found.standard_error[0])
+    assert found.standard_error[0] < 0.03
 
 
 def test_the_encoder_is_not_asked():
@@ -226,7 +226,7 @@ def test_few_effective_samples_are_told():
     _, x = simulate(vae, 5, rng=rng())
     with pytest.warns(npvae.UnreliableWarning, match="of 5 rows rests on fewer than 10 effective"):
         result = annealed_log_likelihood(vae, x, temperatures=2, leaps=1, rng=rng(1))
-    assert "of 5 rows have too few effective samples" in str(result)
+    assert "5 of 5 rows have too few effective samples" in " ".join(str(result).split())
 
 
 def test_a_weight_that_is_not_finite_is_told_with_its_row():

@@ -191,7 +191,7 @@ def distances(draws, expected):
 def test_a_step_is_adapted_to_the_acceptance_that_was_asked_for():
     log_step = adapt_step(np.zeros(2), np.array([[0.5, 1.0], [0.7, 1.0]]), 0.8, 0.5)
     np.testing.assert_allclose(log_step, [-0.1, 0.1])
-    widths = np.array([0.01, 1.0, 30.0])[:, None]
+    widths = np.array([0.01, 1.0, 10.0])[:, None]
 
     def density(z):
         return -np.sum((z / widths) ** 2, axis=-1) / 2, -z / widths**2
@@ -210,7 +210,7 @@ def test_the_step_is_fixed_after_the_warm_up():
     density, z, _ = a_model()
     chains = sample(density, z, draws=20, warm_up=10, leaps=3, rng=rng(1))
     generator, state = rng(1), (z, *density(z))
-    log_step = np.log(np.full(4, 0.2))
+    log_step = np.zeros(4)
     for n in range(1, 11):
         state, probability = draw_step(density, state, np.exp(log_step), 3, rng=generator)
         log_step = adapt_step(log_step, probability, 0.8, n**-0.6)
@@ -220,7 +220,7 @@ def test_the_step_is_fixed_after_the_warm_up():
         np.testing.assert_allclose(z, state[0])
 
 
-def test_float32_stays_float32():
+def test_chains_of_float32_stay_float32():
     density, z, _ = a_model(np.float32)
     assert sample(density, z, draws=2, warm_up=2, rng=rng()).z.dtype == np.float32
 
@@ -247,10 +247,10 @@ def two_humps():
 
 def test_chains_from_the_prior_tell_of_the_hump_that_the_encoder_does_not_know():
     vae, x = two_humps()
-    lying = sample_posterior(vae, x, draws=400, warm_up=100, chains=8, leaps=5, rng=rng())
+    lying = sample_posterior(vae, x, draws=1500, warm_up=100, chains=8, leaps=5, rng=rng())
     assert lying.z.min() > 0
     assert lying.r_hat.item() < 1.01
-    with pytest.warns(ChainWarning, match="R̂ is above 1.01 in 1 of 1"):
+    with pytest.warns(ChainWarning, match="R̂ is above 1.02 in 1 of 1"):
         told = sample_posterior(
             vae, x, draws=400, warm_up=100, chains=8, leaps=5, start="prior", rng=rng()
         )
@@ -261,11 +261,11 @@ def test_chains_from_the_prior_tell_of_the_hump_that_the_encoder_does_not_know()
 def test_rows_do_not_depend_on_how_they_are_cut(monkeypatch):
     vae = make_vae()
     x = np.rint(make_batch(vae, B=7)[0])
-    options = {"draws": 300, "warm_up": 100, "leaps": 4}
+    options = {"draws": 1000, "warm_up": 100, "leaps": 4}
     whole = sample_posterior(vae, x, rng=rng(), **options)
     monkeypatch.setattr("npvae.posterior.sampling.NUMBERS", 4 * 4 * 3)
     cut = sample_posterior(vae, x, rng=rng(), **options)
-    assert cut.z.shape == whole.z.shape == (300, 4, 7, 2)
+    assert cut.z.shape == whole.z.shape == (1000, 4, 7, 2)
     error = whole.z.std(axis=(0, 1)) * np.sqrt(1 / whole.effective_samples)
     distance = (cut.z.mean(axis=(0, 1)) - whole.z.mean(axis=(0, 1))) / error
     assert np.abs(distance).max() < STANDARD_ERRORS * np.sqrt(2)
@@ -276,7 +276,7 @@ def test_chains_that_never_move_are_told_with_their_step():
     x = np.zeros((2, 4))
     with pytest.warns(ChainWarning, match=r"8 of 8 chains never moved, with a step size down to 0"):
         found = sample_posterior(vae, x, draws=10, warm_up=2, rng=rng())
-    assert np.isnan(found.r_hat).all()
+    assert found.r_hat.min() > 1000
 
 
 @pytest.mark.filterwarnings("ignore:R̂")
