@@ -50,9 +50,8 @@ def train(x, epochs, rng):
         rng=rng,
     )
     records = npvae.train(vae, x, epochs=epochs, optimizer=npvae.Adam(1e-3), binarize=True, rng=rng)
-    for record in tqdm(records, total=epochs, desc="training", disable=None, leave=False):
-        pass
-    print(record)
+    *_, last = tqdm(records, total=epochs, desc="training", disable=None, leave=False)
+    print(last)
     return vae
 
 
