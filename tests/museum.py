@@ -425,7 +425,8 @@ MUSEUM = (
                 "if start is None:\n                z = rng.standard_normal(shape, vae.dtype)\n",
                 "if start is None:\n"
                 "                mu, logvar = vae.encode(batch)\n"
-                "                z = mu + np.exp(logvar / 2) * rng.standard_normal(shape, vae.dtype)\n",
+                "                z = mu + np.exp(logvar / 2) * "
+                "rng.standard_normal(shape, vae.dtype)\n",
             ),
         ),
         "tests/test_annealing.py::test_a_linear_models_log_likelihood_lies_between",
