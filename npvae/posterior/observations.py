@@ -1,0 +1,280 @@
+"""What is seen instead of x: some of its pixels, or y = A x + σ·noise.
+
+An observation knows its A, the transpose of A and σ, and nothing of any model.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._checks import check_number, check_positive_int, matrix, real_numbers
+
+MNIST = (28, 28)
+TRANSPOSED = 1e-3  # of ‖A x‖ ‖y‖: by so much ⟨A x, y⟩ may differ from ⟨x, Aᵀ y⟩; rounding is less
+PROBES = 2
+
+
+class Observation:
+    """y = A x + σ·noise, noise ~ N(0, I), in the place of x.
+
+    apply(x) -> A x        (…, D) -> (…, M)
+    transpose(y) -> Aᵀ y   (…, M) -> (…, D)
+    sigma                  σ; 0 for pixels that are seen as they are
+    gram                   c if A Aᵀ = c I, else None
+    """
+
+    apply: Callable[[np.ndarray], np.ndarray]
+    transpose: Callable[[np.ndarray], np.ndarray]
+    sigma: float
+    gram: ClassVar[float | None] = None
+
+    def check(self, data_dim: int) -> int:
+        """M, the number of entries of y. Raises ValueError unless A is a map of D = data_dim."""
+        return check_transpose(self, data_dim)
+
+    def rows(self, part: slice) -> Observation:
+        """The observation of these images alone."""
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels(Observation):
+    """Some pixels of x, as they are; the others are hidden.
+
+    mask        (D,), the same for every image, or (N, D), one for each: True, or 1, where a pixel
+                is seen. What stands in y elsewhere is never read, and may be NaN
+    Raises TypeError or ValueError unless mask is such, and every row of it shows a pixel.
+    """
+
+    mask: np.ndarray
+    sigma: ClassVar[float] = 0.0  # type: ignore[misc]
+
+    def __post_init__(self):
+        mask = real_numbers("mask", self.mask)[0]
+        if mask.ndim not in (1, 2) or mask.size == 0:
+            raise ValueError(f"mask has shape {mask.shape}; expected (D,) or (N, D)")
+        others = mask[(mask != 0) & (mask != 1)]
+        if others.size:
+            raise ValueError(f"mask holds {others[0]}; expected True and False, or 1 and 0, alone")
+        mask = np.atleast_2d(mask).astype(bool)
+        if not mask.any(axis=1).all():
+            row = int(mask.any(axis=1).argmin())
+            raise ValueError(
+                f"mask hides every pixel of row {row}: z is then the prior's, as in VAE.sample"
+            )
+        object.__setattr__(self, "mask", mask)
+
+    @property
+    def hidden(self) -> Pixels:
+        """The pixels that are hidden, as if these were seen. Raises ValueError if none is."""
+        return Pixels(~self.mask)
+
+    def rows(self, part: slice) -> Pixels:
+        """The observation of these images alone."""
+        return self if len(self.mask) == 1 else Pixels(self.mask[part])
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """A x = x where it is seen, 0 elsewhere; A is its own transpose.      [observations.1]
+
+        x (…, N, D) -> the same shape
+        """
+        return np.where(self.mask, x, x.dtype.type(0))
+
+    transpose = apply
+
+    def check(self, data_dim: int) -> int:
+        """M = D. Raises ValueError unless mask has D columns."""
+        if self.mask.shape[1] != data_dim:
+            columns = self.mask.shape[1]
+            raise ValueError(f"mask has {columns} columns; expected one a pixel, D = {data_dim}")
+        return data_dim
+
+
+@dataclass(frozen=True, eq=False)
+class Linear(Observation):
+    """y = A x + σ·noise for any A.
+
+    A           a matrix (M, D); or a function of x (…, D) -> (…, M), and then also
+    transpose   a function of y (…, M) -> (…, D)
+    Raises TypeError or ValueError unless A is such, and sigma a finite number > 0.
+    """
+
+    A: ArrayLike | Callable[[np.ndarray], np.ndarray]
+    transpose: Callable[[np.ndarray], np.ndarray] | None = None  # type: ignore[assignment]
+    sigma: float = 0.1
+
+    def __post_init__(self):
+        _check_sigma(self)
+        apply, transpose = self.A, self.transpose
+        if callable(apply) != callable(transpose):
+            raise TypeError(
+                "of A and transpose one is a function; expected both, or a matrix A alone"
+            )
+        if not callable(apply):
+            A = np.atleast_1d(real_numbers("A", apply)[0])
+            A = matrix("A", A, columns=A.shape[-1], letters="(M, D)", dtype=np.float64)
+            apply, transpose = _products(A)
+        object.__setattr__(self, "apply", apply)
+        object.__setattr__(self, "transpose", transpose)
+
+
+@dataclass(frozen=True)
+class Noise(Observation):
+    """y = x + σ·noise. Raises TypeError or ValueError unless sigma is a finite number > 0."""
+
+    sigma: float
+    gram: ClassVar[float] = 1.0
+
+    def __post_init__(self):
+        _check_sigma(self)
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """A x = x; A is its own transpose.                      [observations.1]"""
+        return x
+
+    transpose = apply
+
+
+class _Separable(Observation):
+    """A X = R X Cᵀ: rows and columns of an image are treated one after the other."""
+
+    shape: tuple[int, int]
+    matrices: tuple[np.ndarray, np.ndarray]  # R (rows', rows), C (columns', columns)
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """A X = R X Cᵀ, X the image of x.        (…, D) -> (…, M)            [observations.2]"""
+        R, C = (matrix.astype(x.dtype) for matrix in self.matrices)
+        return _flat(R @ x.reshape(*x.shape[:-1], *self.shape) @ C.T)
+
+    def transpose(self, y: np.ndarray) -> np.ndarray:
+        """Aᵀ Y = Rᵀ Y C.                          (…, M) -> (…, D)            [observations.2]"""
+        R, C = (matrix.astype(y.dtype) for matrix in self.matrices)
+        return _flat(R.T @ y.reshape(*y.shape[:-1], len(R), len(C)) @ C)
+
+    def check(self, data_dim: int) -> int:
+        """M. Raises ValueError unless the shape's product is D."""
+        rows, columns = self.shape
+        if rows * columns != data_dim:
+            raise ValueError(
+                f"shape is {self.shape}; expected rows × columns = D = {data_dim}"
+            )
+        R, C = self.matrices
+        return len(R) * len(C)
+
+
+@dataclass(frozen=True)
+class Blur(_Separable):
+    """Each pixel is a Gaussian mean of its neighbours, `width` pixels wide; beyond is black.
+
+    shape       (rows, columns) of an image
+    Raises TypeError or ValueError unless width and sigma are finite numbers > 0, shape a pair.
+    """
+
+    width: float
+    sigma: float
+    shape: tuple[int, int] = MNIST
+
+    def __post_init__(self):
+        check_number("width", self.width, low=0)
+        _check_sigma(self)
+        _check_shape(self)
+
+    @functools.cached_property
+    def matrices(self) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
+        """R_ij = k_(i−j) / Σ_n k_n,  k_n = e^(−n²/2 width²).     [observations.3]"""
+        return tuple(_gaussian(side, self.width) for side in self.shape)
+
+
+@dataclass(frozen=True)
+class Fewer(_Separable):
+    """Fewer pixels: the means of blocks of factor × factor.
+
+    shape       (rows, columns) of an image
+    Raises TypeError or ValueError unless sigma is a finite number > 0, shape a pair and factor an
+    integer >= 1 that divides both.
+    """
+
+    factor: int
+    sigma: float
+    shape: tuple[int, int] = MNIST
+
+    def __post_init__(self):
+        check_positive_int("factor", self.factor)
+        _check_sigma(self)
+        _check_shape(self)
+        if any(side % self.factor for side in self.shape):
+            raise ValueError(f"factor is {self.factor}; expected one that divides {self.shape}")
+
+    @property
+    def gram(self) -> float:  # type: ignore[override]
+        """A Aᵀ = I / factor²: blocks do not overlap, and each mean is of factor² pixels.
+
+        [observations.4]
+        """
+        return 1 / self.factor**2
+
+    @functools.cached_property
+    def matrices(self) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
+        """R_ij = 1/factor where j lies in block i.              [observations.4]"""
+        row = np.full((1, self.factor), 1 / self.factor)
+        return tuple(np.kron(np.eye(side // self.factor), row) for side in self.shape)
+
+
+def check_transpose(observation: Observation, data_dim: int) -> int:
+    """|⟨A x, y⟩ − ⟨x, Aᵀ y⟩| ≤ 10⁻³ ‖A x‖ ‖y‖, for two random x and y.        [observations.5]
+
+    -> M. Raises ValueError if not, or if either function returns another shape than it must.
+    """
+    rng = np.random.default_rng(0)  # probes, the same for every observation
+    x = rng.standard_normal((PROBES, data_dim))
+    try:
+        Ax = np.asarray(observation.apply(x))
+    except ValueError as error:
+        raise ValueError(f"A does not take x (N, D) with D = {data_dim}: {error}") from error
+    if Ax.ndim != 2 or len(Ax) != PROBES:
+        raise ValueError(f"A makes {Ax.shape} of x {x.shape}; expected (…, D) -> (…, M)")
+    y = rng.standard_normal(Ax.shape)
+    Aty = np.asarray(observation.transpose(y))
+    if Aty.shape != x.shape:
+        raise ValueError(f"transpose makes {Aty.shape} of y {y.shape}; expected {x.shape}")
+    there, back = np.sum(Ax * y, axis=1), np.sum(x * Aty, axis=1)
+    sizes = np.linalg.norm(Ax, axis=1) * np.linalg.norm(y, axis=1)
+    if not (np.abs(there - back) <= TRANSPOSED * sizes).all():
+        raise ValueError(
+            f"transpose is not A's: ⟨A x, y⟩ = {there[0]:.6g} and ⟨x, Aᵀ y⟩ = {back[0]:.6g} for "
+            "one random x and y; expected equal numbers"
+        )
+    return Ax.shape[1]
+
+
+def _products(A):
+    """x -> x Aᵀ and y -> y A, in the dtype of their arguments."""
+    return lambda x: x @ A.T.astype(x.dtype), lambda y: y @ A.astype(y.dtype)
+
+
+def _flat(images):
+    return images.reshape(*images.shape[:-2], -1)
+
+
+def _gaussian(side, width):
+    reach = np.arange(-np.ceil(10 * width), np.ceil(10 * width) + 1)
+    distance = np.subtract.outer(np.arange(side), np.arange(side))
+    return np.exp(-((distance / width) ** 2) / 2) / np.exp(-((reach / width) ** 2) / 2).sum()
+
+
+def _check_sigma(observation):
+    check_number("sigma", observation.sigma, low=0)
+    object.__setattr__(observation, "sigma", float(observation.sigma))  # float64 widens float32
+
+
+def _check_shape(observation):
+    if np.shape(observation.shape) != (2,):
+        raise ValueError(f"shape is {observation.shape!r}; expected (rows, columns) of an image")
+    for side in observation.shape:
+        check_positive_int("a side of shape", side)
