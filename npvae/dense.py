@@ -75,6 +75,18 @@ def stack_backward(dy, x, layers, activation, hidden, out=None):
     return da, tuple(reversed(dlayers))
 
 
+def stack_backward_input(dy, layers, activation, hidden):
+    """dx = da₁ W₁ᵀ, with da₁ as in stack_backward.              [dense.9]
+
+    dy (R, D_out) -> dx (R, D_in)
+    For whoever asks of the input alone: no dW and no db is computed.
+    """
+    da = dy
+    for layer, h in zip(reversed(layers[1:]), reversed(hidden), strict=True):
+        da = activation.backward(dense_backward_input(da, layer.W), h)
+    return dense_backward_input(da, layers[0].W)
+
+
 def glorot_uniform(shape, *, rng):
     """W ~ U(−a, a),  a = √(6 / (D_in + D_out)).                 [dense.6]
 

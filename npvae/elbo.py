@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .activations import ACTIVATIONS
-from .dense import dense_backward_input, stack, stack_backward
+from .dense import dense_backward_input, stack, stack_backward, stack_backward_input
 from .kl import gaussian_kl
 from .objectives import ClosedForm, Objective, check_objective
 from .params import Params
@@ -38,6 +38,24 @@ def decode(
     if z.shape[1] == len(x):
         return hidden, output, log_prob(x, output, **learned)
     return hidden, output, np.hstack([log_prob(row, output, **learned) for row in x[:, None]])
+
+
+def decode_backward_input(
+    dlog_px_z: np.ndarray,
+    vae: VAE,
+    x: np.ndarray,
+    hidden: tuple[np.ndarray, ...],
+    output: np.ndarray,
+) -> np.ndarray:
+    """dz_lb = dlog_px_z_lb ∂ log p(x_b|z_lb)/∂z_lb, all parameters held fixed.   [dense.9]
+
+    dlog_px_z (L, B), x (B, D), hidden and output as decode returned them -> dz (L, B, Z)
+    """
+    learned, decoder = vae.params.likelihood, vae.params.decoder
+    doutput = vae.likelihood.log_prob_backward(dlog_px_z, x, output, **learned)
+    rows = doutput.reshape(-1, doutput.shape[-1])
+    dz = stack_backward_input(rows, decoder, ACTIVATIONS[vae.activation], hidden)
+    return dz.reshape(*dlog_px_z.shape, -1)
 
 
 def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOSED_FORM) -> Trace:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._checks import check_number
-from ..elbo import decode, elbo
-from ..likelihoods.gaussian import LOG_2PI
+from ..elbo import elbo
 from ..vae import VAE
 
 POINTS = 500  # of z through the decoder at once
@@ -98,14 +97,16 @@ def _sum_over_grid(vae, x, step, m, inside):
     z = step·i with i ∈ {−m, …, m}^Z, POINTS of them at a time, each new largest shrinking the
     sums so far as in `importance.add_weights`.
     """
+    from ..posterior.joint import log_joint  # here, so that import npvae need not read it
+
     Z, points = vae.latent_dim, (2 * m + 1) ** vae.latent_dim
     largest, sums = np.full(len(x), -np.inf), np.zeros((len(x), 3 + Z + Z * Z))
     for start in range(0, points, POINTS):
         i = _grid_points(np.arange(start, min(start + POINTS, points)), m, Z)
-        log_joint = _log_joint(vae, x, step * i)
-        new = np.maximum(largest, log_joint.max(axis=0))
+        log_pxz = log_joint(vae, x, step * i[:, None])
+        new = np.maximum(largest, log_pxz.max(axis=0))
         sums *= np.exp(largest - new)[:, None]
-        sums += np.exp(log_joint - new).T @ _features(i, step * i, inside)
+        sums += np.exp(log_pxz - new).T @ _features(i, step * i, inside)
         largest = new
     return largest, sums
 
@@ -116,10 +117,3 @@ def _features(i, z, inside):
     inner = np.all(np.abs(z) <= inside, axis=1)
     squares = (z[:, :, None] * z[:, None, :]).reshape(len(z), -1)
     return np.column_stack([np.ones(len(z)), coarse, inner, z, squares])
-
-
-def _log_joint(vae, x, z):
-    """log p(x, z) of every z with every x, (P, N)."""
-    log_pz = -np.sum(z * z + LOG_2PI, axis=1) / 2
-    _, _, log_px_z = decode(vae, x, z[:, None])
-    return log_px_z + log_pz[:, None]

@@ -1,0 +1,37 @@
+"""What is behind x: draws of z from the posterior, and log p(x) by annealing.     chapter 20
+
+joint          log p(x, z), and its gradient in z
+hmc            chains that follow that gradient
+convergence    whether chains agree, and how many draws they are worth
+sampling       sample_posterior: the three together
+annealing      from the prior to the posterior, a little at a time
+bracket        log p(x) from below and from above, by annealing there and back
+
+Not loaded by `import npvae`.
+"""
+
+from .annealing import annealing_schedule
+from .bracket import AnnealedLogLikelihood, annealed_log_likelihood, annealed_upper_bound, simulate
+from .convergence import effective_samples, split_r_hat
+from .hmc import Chains, sample
+from .joint import Density, log_joint, log_joint_backward, posterior_density
+from .sampling import ChainWarning, PosteriorSamples, sample_posterior
+
+__all__ = [
+    "AnnealedLogLikelihood",
+    "ChainWarning",
+    "Chains",
+    "Density",
+    "PosteriorSamples",
+    "annealed_log_likelihood",
+    "annealed_upper_bound",
+    "annealing_schedule",
+    "effective_samples",
+    "log_joint",
+    "log_joint_backward",
+    "posterior_density",
+    "sample",
+    "sample_posterior",
+    "simulate",
+    "split_r_hat",
+]
