@@ -94,11 +94,16 @@ def sample_posterior(
             z = _first_states(vae, batch, chains, start, rng)
             density = posterior_density(vae, batch)
             parts.append(sample(density, z, rng=rng, lap=lambda: (lap(), bar.update()), **run))
+    result = gathered(parts)
+    warn_of_chains(result)
+    return result
+
+
+def gathered(parts):
+    """Chains of one batch of rows after another, as one PosteriorSamples."""
     z = np.concatenate([part.z for part in parts], axis=2)
     rates, steps = (np.concatenate(p) for p in zip(*(part[1:] for part in parts), strict=True))
-    result = PosteriorSamples(z, rates, steps, split_r_hat(z), effective_samples(z))
-    _warn_of_chains(result)
-    return result
+    return PosteriorSamples(z, rates, steps, split_r_hat(z), effective_samples(z))
 
 
 def rows_at_once(vae, chains):
@@ -112,7 +117,7 @@ def _first_states(vae, x, chains, start, rng):
     return reparameterize(*vae.encode(x), noise) if start == "encoder" else noise
 
 
-def _warn_of_chains(result):
+def warn_of_chains(result):
     stuck = (result.z == result.z[:1]).all(axis=(0, 3))
     found = []
     if stuck.any():
