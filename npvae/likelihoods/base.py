@@ -24,12 +24,13 @@ class Likelihood:
         output_bias(x_mean) -> b (W,) with mean(b) = x_mean (D,)
         floor(x) -> the best mean log p(x) of a decoder that ignores z
 
-and, if linear observations of x are to be restored (chapter 21),
+    and, if y = A x + σ·noise is to be restored (chapter 21),
 
         mean_backward(dmean, output) -> doutput (…, W)
 
-    If W is not D, define output_width, and columns if a pixel's numbers are not side by side; if anything is learned, init_learned; if x has a limited
-    range, check_support. All results have the dtype of the output.
+    If W is not D, define output_width, and columns if a pixel's numbers are not side by side; if
+    anything is learned, init_learned; if x has a limited range, check_support. All results have
+    the dtype of the output.
 
     A subclass of your own is as good a likelihood as those of npvae: `VAE.init` takes any
     instance, and `check_likelihood` tests it. For that, `support` says where x_d may lie: an
@@ -42,6 +43,7 @@ and, if linear observations of x are to be restored (chapter 21),
     log_prob_backward: ClassVar[Callable[..., np.ndarray]]
     log_prob_backward_learned: ClassVar[Callable[..., dict[str, np.ndarray]]]
     mean: ClassVar[Callable[..., np.ndarray]]
+    mean_backward: ClassVar[Callable[..., np.ndarray]]
     draw: ClassVar[Callable[..., np.ndarray]]
     output_bias: ClassVar[Callable[..., np.ndarray]]
     floor: ClassVar[Callable[..., float]]

@@ -119,9 +119,12 @@ class Linear(Observation):
         if not callable(apply):
             A = np.atleast_1d(real_numbers("A", apply)[0])
             A = matrix("A", A, columns=A.shape[-1], letters="(M, D)", dtype=np.float64)
-            apply, transpose = _products(A)
-        object.__setattr__(self, "apply", apply)
-        object.__setattr__(self, "transpose", transpose)
+            apply, transpose = (
+                (lambda x: x @ A.T.astype(x.dtype)),
+                (lambda y: y @ A.astype(y.dtype)),
+            )
+        object.__setattr__(self, "apply", _keeping_dtype(apply))
+        object.__setattr__(self, "transpose", _keeping_dtype(transpose))
 
 
 @dataclass(frozen=True)
@@ -161,9 +164,7 @@ class _Separable(Observation):
         """M. Raises ValueError unless the shape's product is D."""
         rows, columns = self.shape
         if rows * columns != data_dim:
-            raise ValueError(
-                f"shape is {self.shape}; expected rows × columns = D = {data_dim}"
-            )
+            raise ValueError(f"shape is {self.shape}; expected rows × columns = D = {data_dim}")
         R, C = self.matrices
         return len(R) * len(C)
 
@@ -188,7 +189,8 @@ class Blur(_Separable):
     @functools.cached_property
     def matrices(self) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
         """R_ij = k_(i−j) / Σ_n k_n,  k_n = e^(−n²/2 width²).     [observations.3]"""
-        return tuple(_gaussian(side, self.width) for side in self.shape)
+        rows, columns = (_gaussian(side, self.width) for side in self.shape)
+        return rows, columns
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,8 @@ class Fewer(_Separable):
     def matrices(self) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
         """R_ij = 1/factor where j lies in block i.              [observations.4]"""
         row = np.full((1, self.factor), 1 / self.factor)
-        return tuple(np.kron(np.eye(side // self.factor), row) for side in self.shape)
+        rows, columns = (np.kron(np.eye(side // self.factor), row) for side in self.shape)
+        return rows, columns
 
 
 def check_transpose(observation: Observation, data_dim: int) -> int:
@@ -253,9 +256,9 @@ def check_transpose(observation: Observation, data_dim: int) -> int:
     return Ax.shape[1]
 
 
-def _products(A):
-    """x -> x Aᵀ and y -> y A, in the dtype of their arguments."""
-    return lambda x: x @ A.T.astype(x.dtype), lambda y: y @ A.astype(y.dtype)
+def _keeping_dtype(function):
+    """The function, whose result has the dtype of its argument."""
+    return lambda a: np.asarray(function(a), a.dtype)
 
 
 def _flat(images):

@@ -98,7 +98,7 @@ class ObservedLinear(Observed):
     """
 
     def log_prob(self, y: np.ndarray, output: np.ndarray, **learned) -> np.ndarray:
-        """log p(y|z) = −½ Σ_m [(y_m − (A mean)_m)²/v + log 2πv],  v = σ² + c σ_x².  [observations.10]
+        """log p(y|z) = −½ Σ_m [(y − A mean)_m²/v + log 2πv],  v = σ² + c σ_x².  [observations.10]
 
         y (N, M), output (L, N, W) -> (L, N), in nats
         """

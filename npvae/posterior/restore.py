@@ -21,7 +21,8 @@ from .observations import Observation, Pixels
 from .observed import observed
 from .sampling import PosteriorSamples, gathered, rows_at_once, warn_of_chains
 
-CLIMBED = 100  # steps from the prior towards a hump, before the warm-up
+ACCEPTANCE = 0.8
+R_HAT = 1.1  # for a picture; a figure to be printed asks for sample_posterior's 1.01
 CLIMB = 0.05  # how far Adam takes each z_j in a step, at first
 
 
@@ -68,39 +69,33 @@ def restore(
     draws, warm_up, chains, leaps       as `sample_posterior` takes them
     images          K, so many draws are kept as images
     progress        draw a progress bar on standard error
-    Each chain begins at a draw from the prior and first climbs; the encoder, which has never seen a
-    y, is not asked.
+    Each chain begins at a draw from the prior. The encoder, which has never seen a y, is not asked.
     Raises TypeError or ValueError if an argument is not as described, y does not fit the
     observation, or what `Pixels` show lies outside the likelihood's support.
-    Warns ChainWarning if chains never move, or are worth fewer than 10 draws.
+    Warns ChainWarning if chains never move, do not agree, or are worth fewer than 10 draws.
     """
     from tqdm import tqdm  # here, so that import npvae need not read it
 
-    y = check_seen(vae, y, observation)
+    y = check_seen(vae, "y", y, observation)
     check_positive_int("chains", chains)
     check_positive_int("images", images)
     if not isinstance(progress, bool):
         raise TypeError(f"progress is {progress!r}; expected True or False")
-    run = {"draws": draws, "warm_up": warm_up, "leaps": leaps, "acceptance": 0.8}
-    check_run(**run, rng=rng)
+    check_run(draws, warm_up, leaps, ACCEPTANCE, rng)
     size, parts, restored = rows_at_once(vae, chains), [], []
-    steps = -(-len(y) // size) * (draws + warm_up)
-    with (
-        tqdm(total=steps, unit=" steps", disable=not progress) as bar,
-        kernels.pace("restore", vae.params.rows[0].size, chains * size) as lap,
-    ):
-        for start in range(0, len(y), size):
-            rows = slice(start, start + size)
-            seen = seen_through(vae, observation.rows(rows))
-            density = posterior_density(seen, y[rows])
-            z = rng.standard_normal((chains, len(y[rows]), vae.latent_dim), vae.dtype)
-            z = climb(density, z, CLIMBED)
-            parts.append(sample(density, z, rng=rng, lap=lambda: (lap(), bar.update()), **run))
-            restored.append(_moments(seen, y[rows], parts[-1].z, images))
-    images, mean, spread = (np.concatenate(part, axis=-2) for part in zip(*restored, strict=True))
-    result = Restored(images, mean, spread, gathered(parts))
-    warn_of_chains(result.posterior)
-    return result
+    total, work = -(-len(y) // size) * (draws + warm_up), (vae.params.rows[0].size, chains * size)
+    bar = tqdm(total=total, unit=" steps", disable=not progress)
+    with bar, kernels.pace("restore", *work) as lap:
+        run = {"draws": draws, "warm_up": warm_up, "leaps": leaps}
+        for seen, some, z in _batches(vae, y, observation, chains, rng):
+            density = posterior_density(seen, some)
+            chain = sample(density, z, rng=rng, lap=lambda: (lap(), bar.update()), **run)
+            parts.append(chain)
+            restored.append(moments(seen, some, chain.z, images))
+    posterior = gathered(parts)
+    warn_of_chains(posterior, R_HAT)
+    kept, mean, spread = (np.concatenate(part, axis=-2) for part in zip(*restored, strict=True))
+    return Restored(kept, mean, spread, posterior)
 
 
 def most_likely(
@@ -112,32 +107,29 @@ def most_likely(
     steps: int = 500,
     rng: np.random.Generator,
 ) -> MostLikely:
-    """argmax_z [log p(y|z) + log p(z)], by climbing from draws of the prior.  [restore.4]
+    """argmax_z [log p(y|z) + log p(z)], by climbing from draws of the prior.  [restore.3]
 
     y (N, M), observation as `restore` takes them -> the best of `starts` climbs, of `steps` each
     Not a draw, and not the mean: the top of a hump may be far from where most of its mass lies.
     Raises as `restore` does.
     """
-    y = check_seen(vae, y, observation)
+    y = check_seen(vae, "y", y, observation)
     check_positive_int("starts", starts)
     check_positive_int("steps", steps)
     check_rng(rng)
     found = []
-    for start in range(0, len(y), size := rows_at_once(vae, starts)):
-        rows = slice(start, start + size)
-        seen = seen_through(vae, observation.rows(rows))
-        density = posterior_density(seen, y[rows])
-        z = rng.standard_normal((starts, len(y[rows]), vae.latent_dim), vae.dtype)
+    for seen, some, z in _batches(vae, y, observation, starts, rng):
+        density = posterior_density(seen, some)
         z = climb(density, z, steps)
         log_joint = density(z)[0]
-        best = log_joint.argmax(axis=0), np.arange(len(y[rows]))
-        image = _images(seen, y[rows], z[best][None])[0]
+        best = log_joint.argmax(axis=0), np.arange(len(some))
+        image = _images(seen, some, z[best][None])[0]
         found.append((image, z[best], log_joint[best]))
     return MostLikely(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def climb(density: Density, z: np.ndarray, steps: int) -> np.ndarray:
-    """z ← Adam's step up log p(y, z), shorter each time.         [restore.4]
+    """z ← Adam's step up log p(y, z), shorter each time.         [restore.3]
 
     z (C, N, Z), left as it is -> (C, N, Z)
     """
@@ -148,15 +140,13 @@ def climb(density: Density, z: np.ndarray, steps: int) -> np.ndarray:
     return z
 
 
-def log_predictive(
-    vae: VAE, x: ArrayLike, observation: Observation, z: np.ndarray
-) -> np.ndarray:
-    """log p(x_other|y) ≈ log (1/S) Σ_s p(x_other|z_s),  z_s ~ p(z|y), in nats.    [restore.5]
+def log_predictive(vae: VAE, x: ArrayLike, observation: Observation, z: np.ndarray) -> np.ndarray:
+    """log p(x_other|y) ≈ log (1/S) Σ_s p(x_other|z_s),  z_s ~ p(z|y), in nats.    [restore.4]
 
     x (N, M) as `observation` shows it, z (draws, C, N, Z) of other pixels, or of a y, such as
     `Restored.posterior.z` -> (N,)
     """
-    x = check_seen(vae, x, observation)
+    x = check_seen(vae, "x", x, observation)
     sums, seen = no_weights(len(x)), seen_through(vae, observation)
     for some in z:
         sums = add_weights(sums, decode(seen, x, some)[2])
@@ -168,28 +158,37 @@ def seen_through(vae: VAE, observation: Observation) -> VAE:
     return dataclasses.replace(vae, likelihood=observed(vae.likelihood, observation))
 
 
-def check_seen(vae, y, observation):
+def check_seen(vae: VAE, name: str, y: ArrayLike, observation: Observation) -> np.ndarray:
     """y as a C-contiguous (N, M) array of the model's dtype, checked as `restore` promises."""
     if isinstance(observation, type) or not isinstance(observation, Observation):
         raise TypeError(f"observation is {observation!r}; expected one such as Noise(0.3)")
     M = observation.check(vae.data_dim)
     if isinstance(observation, Pixels):
-        return vae.check_data("y", _hidden_filled(y, observation.mask))
-    if np.asarray(y).dtype == np.uint8:
-        raise ValueError("y is uint8; expected numbers on the scale of x, such as y / 255")
-    return matrix("y", y, columns=M, letters="(N, M)", dtype=vae.dtype)
+        return vae.check_data(name, _hidden_filled(name, y, observation.mask))
+    if real_numbers(name, y)[0].dtype == np.uint8:
+        raise ValueError(f"{name} is uint8; expected numbers on the scale of x: {name} / 255")
+    return matrix(name, y, columns=M, letters="(N, M)", dtype=vae.dtype)
 
 
-def _hidden_filled(y, mask):
-    """y with a seen pixel's number wherever none is seen, so that all can be checked alike."""
-    y = real_numbers("y", y)[0]
-    if y.ndim != 2 or y.shape[1] != mask.shape[1] or len(mask) not in (1, len(y)):
+def _hidden_filled(name, y, mask):
+    """y with some seen pixel's number wherever nothing is seen, so that all is checked alike."""
+    y = real_numbers(name, y)[0]
+    if y.ndim != 2 or len(y) == 0 or y.shape[1] != mask.shape[1] or len(mask) not in (1, len(y)):
         raise ValueError(
-            f"y has shape {y.shape}, and mask {mask.shape}; expected (N, D) for y, and for mask "
-            "the same or (D,)"
+            f"{name} has shape {y.shape}; expected (N, D) with D = {mask.shape[1]}"
+            + (f" and N = {len(mask)}, a row of mask for each" if len(mask) > 1 else "")
         )
     mask = np.broadcast_to(mask, y.shape)
-    return np.where(mask, y, y[mask][0] if mask.size else 0)
+    return np.where(mask, y, y[mask][0])
+
+
+def _batches(vae, y, observation, chains, rng):
+    """Yield, for some rows after others, the model of y, y, and z (C, n, Z) from the prior."""
+    size = rows_at_once(vae, chains)
+    for start in range(0, len(y), size):
+        rows = slice(start, start + size)
+        z = rng.standard_normal((chains, len(y[rows]), vae.latent_dim), vae.dtype)
+        yield seen_through(vae, observation.rows(rows)), y[rows], z
 
 
 def _images(seen, y, z):
@@ -198,20 +197,18 @@ def _images(seen, y, z):
     return seen.likelihood.restored(y, output, **seen.params.likelihood)
 
 
-def _moments(seen, y, z, K):
-    """E[x|y] = mean of E[x|z, y],  spread² = its variance, over draws and chains. [restore.2]
+def moments(seen, y, z, K):
+    """E[x|y] = the mean of E[x|z, y] over draws and chains, spread² its variance.  [restore.2]
 
     z (draws, C, N, Z) -> K images (K, N, D), mean and spread (N, D)
     """
     draws, C = z.shape[:2]
-    kept = {k * draws // K: k for k in range(K)}
-    images, sums, squares = [None] * K, 0.0, 0.0
+    kept, images, sums, squares = np.arange(K) * draws // K, [], 0.0, 0.0
     for i, some in enumerate(z):
         x = _images(seen, y, some)
-        sums, squares = sums + x.sum(axis=0), squares + np.square(x).sum(axis=0)
-        for k in range(K):
-            if k * draws // K == i:
-                images[k] = x[k % C]
+        sums += x.sum(axis=0, dtype=np.float64)
+        squares += np.square(x).sum(axis=0, dtype=np.float64)
+        images += [x[k % C] for k in np.flatnonzero(kept == i)]
     mean = sums / (draws * C)
-    spread = np.sqrt(np.maximum(squares / (draws * C) - mean * mean, 0))
-    return np.stack(images), mean, spread
+    spread = np.sqrt(np.maximum(squares / (draws * C) - mean**2, 0))
+    return np.stack(images), mean.astype(z.dtype), spread.astype(z.dtype)
