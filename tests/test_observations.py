@@ -12,8 +12,9 @@ from scipy.stats import multivariate_normal
 import npvae
 from models import LIKELIHOODS, make_batch, make_vae, slow_pixel
 from npvae.likelihoods.continuous_bernoulli import distance_variance
-from npvae.posterior import Blur, Fewer, Linear, Noise, Pixels, observed
+from npvae.posterior import Blur, Fewer, Linear, Noise, Pixels
 from npvae.posterior.observations import check_transpose
+from npvae.posterior.observed import observed
 
 D, SHAPE = 12, (4, 3)
 MASKS = {

@@ -8,7 +8,7 @@ annealing      from the prior to the posterior, a little at a time
 bracket        log p(x) from below and from above, by annealing there and back
 observations   what is seen instead of x, and
 observed       p(y|z), its likelihood
-restore        x given y                                                   chapter 21
+restoring      x given y                                                   chapter 21
 
 Not loaded by `import npvae`.
 """
@@ -19,8 +19,7 @@ from .convergence import effective_samples, split_r_hat
 from .hmc import Chains, sample
 from .joint import Density, log_joint, log_joint_backward, posterior_density
 from .observations import Blur, Fewer, Linear, Noise, Observation, Pixels
-from .observed import observed
-from .restore import MostLikely, Restored, log_predictive, most_likely, restore
+from .restoring import MostLikely, Restored, log_predictive, most_likely, restore
 from .sampling import ChainWarning, PosteriorSamples, sample_posterior
 
 __all__ = [
@@ -45,7 +44,6 @@ __all__ = [
     "log_joint_backward",
     "log_predictive",
     "most_likely",
-    "observed",
     "posterior_density",
     "restore",
     "sample",

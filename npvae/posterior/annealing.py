@@ -18,7 +18,7 @@ def annealing_schedule(temperatures: int, schedule: str = "sigmoidal") -> np.nda
     """t_i = (s(i) − s(0))/(s(T) − s(0)),  s(i) = sigmoid(8 i/T − 4);  or t_i = i/T.  [annealing.1]
 
     temperatures T -> (T + 1,), from t_0 = 0 to t_T = 1, finest at both ends if sigmoidal
-    Grosse, Ghahramani & Adams 2015, section 4 (of the sigmoid).
+    The sigmoid from −4 to 4 is in the programs of Wu et al. 2017.
     """
     t = np.arange(temperatures + 1) / temperatures
     if schedule == "linear":
@@ -38,51 +38,53 @@ def annealed(t, z, log_px_z, slope):
 
 
 def anneal(likelihood, z, temperatures, step_size, leaps, *, rng, lap=lambda: None):
-    """log w = Σ_i (t_i − t_i−1) log p(x|z_i−1),  z_i by an HMC step at t_i.     [annealing.3]
+    """log w = Σ_i (t_i+1 − t_i) log p(x|z_i),  z_i from z_i−1 by an HMC step at t_i.  [annealing.3]
 
     likelihood  z (C, N, Z) -> log p(x|z) (C, N), its gradient (C, N, Z)
-    z (C, N, Z), drawn from f_t at the first temperature; step_size (T, N), each fixed beforehand
+    z (C, N, Z), drawn from f_t at the first of temperatures (T + 1,); step_size (T − 1, N), each
+    for one temperature between, and fixed beforehand
     -> log_w (C, N), acceptance (N,)
     From 0 to 1, E[w] = p(x). From 1 to 0, E[w] = 1/p(x).        [annealing.4]
     Neal 2001; back from an exact draw, Grosse, Ghahramani & Adams 2015.
     """
-    log_w, acceptance = np.zeros(z.shape[:2]), np.zeros(z.shape[1])
     log_px_z, slope = likelihood(z)
-    for before, t, step in zip(temperatures, temperatures[1:], step_size, strict=False):
-        log_w += (t - before) * log_px_z.astype(np.float64)
+    log_w = (temperatures[1] - temperatures[0]) * log_px_z.astype(np.float64)
+    acceptance = np.zeros(z.shape[1])
+    for t, after, step in zip(temperatures[1:-1], temperatures[2:], step_size, strict=True):
         z, log_px_z, slope, probability = _move(likelihood, t, z, log_px_z, slope, step, leaps, rng)
+        log_w += (after - t) * log_px_z.astype(np.float64)
         acceptance += probability.mean(axis=0) / len(step_size)
         lap()
     return log_w, acceptance
 
 
 def rehearse(likelihood, z, temperatures, leaps, *, rng, lap=lambda: None):
-    """Each ε_i, adapted as in (hmc.6) by chains that are then forgotten.     [hmc.6]
+    """The ε of each temperature, adapted as in (hmc.6) by chains that are then forgotten.   [hmc.6]
 
-    z (C, N, Z) from the prior -> step_size (T, N), for each temperature but the first
+    z (C, N, Z) from the prior, temperatures (T + 1,) from 0 to 1 -> step_size (T − 1, N)
     Chains that adapt their own steps are no longer right: which step comes next depends on where
     they are. These are others, so to the chains that count the steps are constants.
     """
-    T = len(temperatures) - 1
-    every = _every(T)
-    log_step, steps = np.full(z.shape[1], np.log(STEP_SIZE)), []
+    between, every = len(temperatures) - 2, _every(temperatures)
+    log_step, steps = np.full(z.shape[1], np.log(STEP_SIZE)), np.empty((between, z.shape[1]))
     log_px_z, slope = likelihood(z)
-    for t in temperatures[1::every]:
-        here = np.exp(log_step)
-        z, log_px_z, slope, probability = _move(likelihood, t, z, log_px_z, slope, here, leaps, rng)
+    for i in range(0, between, every):
+        t, step = temperatures[1 + i], np.exp(log_step)
+        z, log_px_z, slope, probability = _move(likelihood, t, z, log_px_z, slope, step, leaps, rng)
         log_step = adapt_step(log_step, probability, ACCEPTANCE, GAIN)
-        steps.append(np.exp(log_step))
+        steps[i : i + every] = np.exp(log_step)
         lap()
-    return np.repeat(steps, every, axis=0)[:T]
+    return steps
 
 
-def rehearsals(T):
-    """How many HMC steps `rehearse` makes for T temperatures.   [hmc.6]"""
-    return len(range(0, T, _every(T)))
+def hmc_steps(temperatures):
+    """How many HMC steps rehearsing and annealing make.         [annealing.3]"""
+    between = len(temperatures) - 2
+    return len(range(0, between, _every(temperatures))) + between
 
 
-def _every(T):
-    return max(1, T // REHEARSED)
+def _every(temperatures):
+    return max(1, len(temperatures) // REHEARSED)
 
 
 def _move(likelihood, t, z, log_px_z, slope, step_size, leaps, rng):

@@ -15,7 +15,7 @@ from ..activations import ACTIVATIONS
 from ..dense import stack
 from ..importance import EFFECTIVE_SAMPLES, UnreliableWarning, add_weights, estimate, no_weights
 from ..vae import VAE
-from .annealing import anneal, annealing_schedule, rehearsals, rehearse
+from .annealing import anneal, annealing_schedule, hmc_steps, rehearse
 from .joint import decoder_likelihood
 from .sampling import rows_at_once
 
@@ -124,9 +124,9 @@ def _weigh(vae, x, unit, start, rehearsed, temperatures, chains, leaps, rng, pro
     """-> log (1/C) Σ_c w_c, its error, effective samples, acceptance, each (N,)"""
     from tqdm import tqdm  # here, so that import npvae need not read it
 
-    size, T = rows_at_once(vae, chains), len(temperatures) - 1
-    total, rows = -(-len(x) // size) * (T + rehearsals(T)), []
-    work = "annealing", vae.params.rows[0].size, chains * size
+    size, rows = rows_at_once(vae, chains), []
+    total = -(-len(x) // size) * hmc_steps(temperatures)
+    work = "annealing", vae.params.rows[0].size, chains * min(size, len(x))
     with tqdm(total=total, unit=" steps", disable=not progress) as bar, kernels.pace(*work) as lap:
         for i, batch in enumerate(vae.batches(x, unit, size)):
             each = {"rng": rng, "lap": lambda: (lap(), bar.update())}
@@ -138,8 +138,18 @@ def _weigh(vae, x, unit, start, rehearsed, temperatures, chains, leaps, rng, pro
             else:
                 z, steps = np.tile(start[i * size : (i + 1) * size], (chains, 1, 1)), steps[::-1]
             log_w, acceptance = anneal(likelihood, z, temperatures, steps, leaps, **each)
+            _check_finite(log_w, i * size, vae.dtype)
             rows.append((*estimate(add_weights(no_weights(len(batch)), log_w), chains), acceptance))
     return tuple(map(np.concatenate, zip(*rows, strict=True)))
+
+
+def _check_finite(log_w, start, dtype):
+    if not np.isfinite(log_w).all():
+        row = start + np.argwhere(~np.isfinite(log_w))[0, 1]
+        raise FloatingPointError(
+            f"log w of row {row} is not finite: a parameter is not, or a number has left the "
+            f"range of {dtype}"
+        )
 
 
 def _warn_of_few(result, chains):

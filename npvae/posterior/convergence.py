@@ -8,7 +8,7 @@ def split_r_hat(z):
     """R̂ = √(var⁺/W),  var⁺ = (n − 1)/n W + B/n, over the halves of the chains.    [convergence.1]
 
     z (draws, C, …) -> (…); n = draws/2, W the mean variance within a half, B/n the variance of
-    their means. About 1 if all halves saw the same; NaN if no chain has moved, or draws < 4.
+    their means. About 1 if all halves saw the same; NaN if all draws are equal, or draws < 4.
     Gelman et al. 2013, section 11.4; Vehtari et al. 2021, eqs. (1) to (4), ask for R̂ < 1.01.
     """
     n = len(z) // 2
@@ -26,7 +26,7 @@ def effective_samples(z):
     ρ_t = 1 − (W − mean_C autocovariance_t)/var⁺, W and var⁺ as in split_r_hat but over whole
     chains; and a pair is at most the pair before.               [convergence.3]
     z (draws, C, …) -> (…), how many independent draws would give the mean of z as small an error;
-    NaN if no chain has moved, or draws < 4.
+    NaN if all draws are equal, or draws < 4.
     Geyer 1992; Vehtari et al. 2021, eqs. (10) and (11). At most C·draws·log₁₀(C·draws), as there.
     """
     n, chains = z.shape[:2]

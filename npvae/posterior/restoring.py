@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from .hmc import check_run, sample
 from .joint import Density, posterior_density
 from .observations import Observation, Pixels
 from .observed import observed
-from .sampling import PosteriorSamples, gathered, rows_at_once, warn_of_chains
+from .sampling import PosteriorSamples, joined, rows_at_once, warn_of_chains
 
 ACCEPTANCE = 0.8
 R_HAT = 1.1  # for a picture; a figure to be printed asks for sample_posterior's 1.01
@@ -82,17 +83,17 @@ def restore(
     if not isinstance(progress, bool):
         raise TypeError(f"progress is {progress!r}; expected True or False")
     check_run(draws, warm_up, leaps, ACCEPTANCE, rng)
-    size, parts, restored = rows_at_once(vae, chains), [], []
+    size, parts, restored = min(len(y), rows_at_once(vae, chains)), [], []
     total, work = -(-len(y) // size) * (draws + warm_up), (vae.params.rows[0].size, chains * size)
     bar = tqdm(total=total, unit=" steps", disable=not progress)
     with bar, kernels.pace("restore", *work) as lap:
-        run = {"draws": draws, "warm_up": warm_up, "leaps": leaps}
+        run = partial(sample, draws=draws, warm_up=warm_up, leaps=leaps, acceptance=ACCEPTANCE)
         for seen, some, z in _batches(vae, y, observation, chains, rng):
             density = posterior_density(seen, some)
-            chain = sample(density, z, rng=rng, lap=lambda: (lap(), bar.update()), **run)
+            chain = run(density, z, rng=rng, lap=lambda: (lap(), bar.update()))
             parts.append(chain)
             restored.append(moments(seen, some, chain.z, images))
-    posterior = gathered(parts)
+    posterior = joined(parts)
     warn_of_chains(posterior, R_HAT)
     kept, mean, spread = (np.concatenate(part, axis=-2) for part in zip(*restored, strict=True))
     return Restored(kept, mean, spread, posterior)
