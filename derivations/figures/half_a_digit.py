@@ -1,9 +1,9 @@
-"""Draws half_a_digit.png and restored.png: what fits half a digit, and four kinds of damage undone.
+"""Draws half_a_digit.png and restored.png: what fits half a digit, and three kinds of damage undone.
 
     python derivations/figures/half_a_digit.py --data-dir FOLDER
 
-MNIST's four files are in FOLDER, or found as `npvae.datasets.load_mnist` finds them. Trains a model for
-20 epochs unless --model names one that is saved: some minutes.
+MNIST's four files are in FOLDER, or found as `npvae.datasets.load_mnist` finds them. Trains a
+model for 20 epochs, unless --model names one that is saved: some minutes.
 """
 
 import argparse
@@ -73,9 +73,8 @@ def main():
         ("noise, σ = 0.5", Noise(0.5)),
         ("7 × 7 pixels", Fewer(4, 0.05)),
     ):
-        y = observation.apply(x) + observation.sigma * rng.standard_normal(
-            observation.apply(x).shape
-        )
+        y = observation.apply(x)
+        y = y + observation.sigma * rng.standard_normal(y.shape)
         answer = restore(vae, y, observation, images=DRAWS, rng=rng)
         shown = observation.transpose(y) / (observation.gram or 1)
         if isinstance(observation, Pixels):

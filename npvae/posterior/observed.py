@@ -17,6 +17,10 @@ from ..likelihoods.gaussian import LOG_2PI
 from .observations import Observation, Pixels
 
 
+def _not_for_training(*_):
+    raise NotImplementedError("p(y|z) is for drawing z, not for training")
+
+
 @dataclass(frozen=True, eq=False)
 class Observed(Likelihood):
     """p(y|z) of y = A x + σ·noise, where likelihood is p(x|z). What is learned is held fixed."""
@@ -38,11 +42,7 @@ class Observed(Likelihood):
         y = self.observation.apply(self.likelihood.draw(output, rng=rng, **learned))
         return y + self.observation.sigma * rng.standard_normal(y.shape, y.dtype)
 
-    def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
-        """None: nothing is trained on y."""
-        raise NotImplementedError("p(y|z) is for drawing z, not for training")
-
-    floor = output_bias  # type: ignore[assignment]
+    output_bias = floor = _not_for_training
 
 
 class ObservedPixels(Observed):

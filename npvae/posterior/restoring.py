@@ -17,7 +17,7 @@ from ..importance import add_weights, estimate, no_weights
 from ..optimizers import Adam
 from ..vae import VAE
 from .hmc import check_run, sample
-from .joint import Density, posterior_density
+from .joint import Density, log_joint, posterior_density
 from .observations import Observation, Pixels
 from .observed import observed
 from .sampling import PosteriorSamples, joined, rows_at_once, warn_of_chains
@@ -56,7 +56,7 @@ def restore(
     observation: Observation,
     *,
     draws: int = 200,
-    warm_up: int = 200,
+    warm_up: int = 100,
     chains: int = 4,
     leaps: int = 10,
     images: int = 8,
@@ -120,12 +120,11 @@ def most_likely(
     check_rng(rng)
     found = []
     for seen, some, z in _batches(vae, y, observation, starts, rng):
-        density = posterior_density(seen, some)
-        z = climb(density, z, steps)
-        log_joint = density(z)[0]
-        best = log_joint.argmax(axis=0), np.arange(len(some))
+        z = climb(posterior_density(seen, some), z, steps)
+        height = log_joint(seen, some, z)
+        best = height.argmax(axis=0), np.arange(len(some))
         image = _images(seen, some, z[best][None])[0]
-        found.append((image, z[best], log_joint[best]))
+        found.append((image, z[best], height[best]))
     return MostLikely(*map(np.concatenate, zip(*found, strict=True)))
 
 

@@ -19,7 +19,9 @@ def test_1_a_draw_has_twice_the_squared_error_of_the_mean():
 
 @pytest.mark.parametrize("a", [-3.0, 0.4, 5.0])
 @pytest.mark.parametrize("y", [-0.6, 0.4, 1.3])
-def test_2_binary_pixels_and_noise(a, y, sigma=0.4):
+def test_2_binary_pixels_and_noise(a, y):
+    sigma = 0.4
+
     def softplus(t):
         return np.logaddexp(0, t)
 
