@@ -111,16 +111,16 @@ def test_float32_stays_float32():
 def test_an_operator_whose_transpose_is_none_is_refused():
     A = np.random.default_rng(0).standard_normal((3, 5))
     with pytest.raises(ValueError, match=r"transpose is not A's: ⟨A x, y⟩ = .* and ⟨x, Aᵀ y⟩ = "):
-        Linear(lambda x: x @ A.T, lambda y: y @ (1.01 * A)).check(5)
+        Linear(lambda x: x @ A.T, lambda y: y @ (1.01 * A), sigma=1).check(5)
     with pytest.raises(
         ValueError, match=r"transpose makes \(2, 3\) of y \(2, 3\); expected \(2, 5"
     ):
-        Linear(lambda x: x @ A.T, lambda y: y).check(5)
+        Linear(lambda x: x @ A.T, lambda y: y, sigma=1).check(5)
     with pytest.raises(ValueError, match=r"A does not take x \(N, D\) with D = 4"):
-        Linear(A).check(4)
+        Linear(A, sigma=1).check(4)
     with pytest.raises(ValueError, match=r"A makes \(2,\) of x \(2, 5\)"):
-        Linear(lambda x: x.sum(axis=1), lambda y: y).check(5)
-    assert Linear(A.astype(np.float32)).check(5) == 3
+        Linear(lambda x: x.sum(axis=1), lambda y: y, sigma=1).check(5)
+    assert Linear(A.astype(np.float32), sigma=1).check(5) == 3
 
 
 @pytest.mark.parametrize("sigma", [0, -0.1, math.nan, math.inf])
@@ -141,6 +141,7 @@ def test_a_sigma_that_is_none_is_refused(make, sigma):
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (lambda: Linear(np.eye(3)), TypeError, "sigma"),
         (lambda: Noise("0.3"), TypeError, "sigma is '0.3'"),
         (lambda: Fewer(5, 0.1), ValueError, r"factor is 5; expected one that divides \(28, 28\)"),
         (lambda: Fewer(0, 0.1), ValueError, "factor is 0"),
@@ -155,10 +156,10 @@ def test_a_sigma_that_is_none_is_refused(make, sigma):
         (lambda: Pixels(np.ones((2, 3, 3))), ValueError, r"mask has shape \(2, 3, 3\)"),
         (lambda: Pixels(np.ones(8)).check(9), ValueError, "mask has 8 columns.* D = 9"),
         (lambda: Pixels(np.ones(8)).hidden, ValueError, "mask hides every pixel"),
-        (lambda: Linear(lambda x: x), TypeError, "of A and transpose one is a function"),
-        (lambda: Linear(np.eye(3), lambda y: y), TypeError, "of A and transpose one"),
-        (lambda: Linear([[np.inf, 1]]), ValueError, r"A\[0, 0\] is inf"),
-        (lambda: Linear(np.ones(3)), ValueError, r"A has shape \(3,\); expected \(M, D\)"),
+        (lambda: Linear(lambda x: x, sigma=1), TypeError, "of A and transpose one is a function"),
+        (lambda: Linear(np.eye(3), lambda y: y, sigma=1), TypeError, "of A and transpose one"),
+        (lambda: Linear([[np.inf, 1]], sigma=1), ValueError, r"A\[0, 0\] is inf"),
+        (lambda: Linear(np.ones(3), sigma=1), ValueError, r"A has shape \(3,\); expected \(M, D\)"),
     ],
 )
 def test_a_bad_observation_is_refused(make, error, message):

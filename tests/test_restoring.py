@@ -226,7 +226,11 @@ def test_float32_stays_float32():
     vae = make_vae(D=D, dtype=np.float32)
     y = np.random.default_rng(0).random((3, 6))
     rng = np.random.default_rng(1)
-    for observation in (Fewer(1, 0.2, SHAPE), Blur(1.0, 0.2, SHAPE), Linear(np.eye(D)[:6])):
+    for observation in (
+        Fewer(1, 0.2, SHAPE),
+        Blur(1.0, 0.2, SHAPE),
+        Linear(np.eye(D)[:6], sigma=0.2),
+    ):
         found = most_likely(vae, np.resize(y, (3, observation.check(D))), observation, rng=rng)
         assert {a.dtype for a in found} == {np.dtype(np.float32)}
 

@@ -1,4 +1,4 @@
-"""Draws half_a_digit.png and restored.png: what fits half a digit, and three kinds of damage undone.
+"""Draws half_a_digit.png and restored.png: what fits half a digit; three kinds of damage undone.
 
     python derivations/figures/half_a_digit.py --data-dir FOLDER
 

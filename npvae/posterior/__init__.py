@@ -6,8 +6,8 @@ convergence    whether chains agree, and how many draws they are worth
 sampling       sample_posterior: the three together
 annealing      from the prior to the posterior, a little at a time
 bracket        log p(x) from below and from above, by annealing there and back
-observations   what is seen instead of x, and
-observed       p(y|z), its likelihood
+observations   what is seen instead of x; separable: blur, and fewer pixels
+observed       p(y|z), the likelihood that an observation makes of p(x|z)
 restoring      x given y                                                   chapter 21
 
 Not loaded by `import npvae`.
@@ -18,9 +18,10 @@ from .bracket import AnnealedLogLikelihood, annealed_log_likelihood, annealed_up
 from .convergence import effective_samples, split_r_hat
 from .hmc import Chains, sample
 from .joint import Density, log_joint, log_joint_backward, posterior_density
-from .observations import Blur, Fewer, Linear, Noise, Observation, Pixels
+from .observations import Linear, Noise, Observation, Pixels
 from .restoring import MostLikely, Restored, log_predictive, most_likely, restore
 from .sampling import ChainWarning, PosteriorSamples, sample_posterior
+from .separable import Blur, Fewer
 
 __all__ = [
     "AnnealedLogLikelihood",
