@@ -78,10 +78,10 @@ def test_a_linear_models_answer_is_wieners(observation):
     y = x + observation.sigma * rng.standard_normal(x.shape)
     A = rows_of(MASK[1]) if isinstance(observation, Pixels) else np.eye(D)
     mean_z, covariance_z, mean_x = given(vae, A, observation.sigma**2 * np.eye(len(A)), y @ A.T)
-    result = restore(vae, y, observation, draws=150, warm_up=80, chains=40, leaps=4, rng=rng)
+    result = restore(vae, y, observation, draws=120, warm_up=60, chains=32, leaps=4, rng=rng)
     std = np.sqrt(np.diag(covariance_z))
     assert np.abs(standard_errors(result, mean_z, std)).max() < 4
-    np.testing.assert_allclose(result.mean, mean_x, atol=5 * std.max() / math.sqrt(4000))
+    np.testing.assert_allclose(result.mean, mean_x, atol=5 * std.max() / math.sqrt(2500))
     # From z on, E[x|z, y] is linear: spread² is the diagonal of S Cov[z|y] Sᵀ.
     slope = moments_slope(vae, observation, y)
     spread = np.sqrt(np.einsum("zd,zw,wd->d", slope, covariance_z, slope))
@@ -119,7 +119,7 @@ def test_z_given_some_pixels_is_that_of_a_grid(name):
     mean = grid @ weight
     std = np.sqrt(grid**2 @ weight - mean**2)
     y, rng = np.where(MASK, x, np.nan), np.random.default_rng(4)
-    result = restore(vae, y, Pixels(MASK), draws=150, warm_up=80, chains=40, leaps=4, rng=rng)
+    result = restore(vae, y, Pixels(MASK), draws=120, warm_up=60, chains=32, leaps=4, rng=rng)
     assert np.abs(standard_errors(result, mean[:, None], std[:, None])).max() < 4
     np.testing.assert_allclose(result.mean[MASK], x[MASK], rtol=1e-12)
     assert result.spread[MASK].max() < 1e-7
@@ -184,7 +184,7 @@ def test_log_p_of_the_hidden_pixels():
     shown = MASK[1]
     of_seen = multivariate_normal(b[shown], joint.cov[np.ix_(shown, shown)])
     want = joint.logpdf(x) - of_seen.logpdf(x[:, shown])
-    result = restore(vae, x, seen, draws=150, warm_up=80, chains=40, leaps=4, rng=rng)
+    result = restore(vae, x, seen, draws=120, warm_up=60, chains=32, leaps=4, rng=rng)
     got = log_predictive(vae, x, seen.hidden, result.posterior.z)
     np.testing.assert_allclose(got, want, atol=0.1)
 
@@ -231,7 +231,9 @@ def test_float32_stays_float32():
         Blur(1.0, 0.2, SHAPE),
         Linear(np.eye(D)[:6], sigma=0.2),
     ):
-        found = most_likely(vae, np.resize(y, (3, observation.check(D))), observation, rng=rng)
+        found = most_likely(
+            vae, np.resize(y, (3, observation.check(D))), observation, steps=20, rng=rng
+        )
         assert {a.dtype for a in found} == {np.dtype(np.float32)}
 
 

@@ -102,25 +102,19 @@ def psnr(x, truth, hidden=None):
 def wiener(mean, covariance, y, observation):
     """E[x|y] = m + C Aᵀ (A C Aᵀ + σ² I)⁻¹ (y − A m), the answer of a Gaussian N(m, C) to y."""
     if isinstance(observation, Pixels):
-        masks = np.broadcast_to(observation.mask, y.shape)
-        pairs = zip(y, masks, strict=True)
-        return np.array(
-            [
-                _answer(
-                    mean,
-                    covariance[seen],
-                    row[seen],
-                    mean[seen],
-                    covariance[np.ix_(seen, seen)],
-                    PIXEL_NOISE,
-                )
-                for row, seen in pairs
-            ]
-        )
+        if len(observation.mask) == 1:
+            return _of_pixels(mean, covariance, y, observation.mask[0])
+        rows = zip(y[:, None], observation.mask, strict=True)
+        return np.concatenate([_of_pixels(mean, covariance, row, seen) for row, seen in rows])
     CAt = observation.apply(covariance.T)  # (D, M)
     ACAt = observation.apply(CAt.T)
     Am = observation.apply(mean[None])[0]
     return _answer(mean, CAt.T, y, Am, ACAt, observation.sigma)
+
+
+def _of_pixels(mean, covariance, y, seen):
+    block = covariance[np.ix_(seen, seen)]
+    return _answer(mean, covariance[seen], y[:, seen], mean[seen], block, PIXEL_NOISE)
 
 
 def _answer(mean, AC, y, Am, ACAt, sigma):
