@@ -55,7 +55,7 @@ def restore(
     y: ArrayLike,
     observation: Observation,
     *,
-    draws: int = 200,
+    draws: int = 100,
     warm_up: int = 100,
     chains: int = 4,
     leaps: int = 10,
