@@ -385,6 +385,52 @@ MUSEUM = (
         (("npvae/relatives/chains.py", "emission[t] /= c", "pass"),),
         "tests/test_hmm.py::test_all_answers_are_those_of_every_path",
     ),
+    # Chains
+    Mistake(
+        "acceptance by the potential alone",
+        (
+            (
+                "npvae/posterior/hmc.py",
+                "energy, energy_there = kinetic(momentum) - state[1], "
+                "kinetic(momentum_there) - there[1]",
+                "energy, energy_there = -state[1], -there[1]",
+            ),
+        ),
+        "tests/test_hmc.py::test_one_step_leaves_the_density_as_it_is",
+    ),
+    Mistake(
+        "every proposal accepted",
+        (("npvae/posterior/hmc.py", "accept = uniform < probability", "accept = uniform < 1"),),
+        "tests/test_hmc.py::test_one_step_leaves_the_density_as_it_is",
+    ),
+    Mistake(
+        "the step adapted while sampling",
+        (
+            (
+                "npvae/posterior/hmc.py",
+                "if n <= 0:\n"
+                "            log_step = adapt_step(log_step, probability, acceptance, "
+                "(n + warm_up) ** -DECAY)\n"
+                "        else:",
+                "log_step = adapt_step(log_step, probability, acceptance, 0.5)\n        if n > 0:",
+            ),
+        ),
+        "tests/test_hmc.py::test_the_step_is_fixed_after_the_warm_up",
+    ),
+    Mistake(
+        "annealing that starts at the posterior",
+        (
+            (
+                "npvae/posterior/bracket.py",
+                "if start is None:\n                z = rng.standard_normal(shape, vae.dtype)\n",
+                "if start is None:\n"
+                "                mu, logvar = vae.encode(batch)\n"
+                "                z = mu + np.exp(logvar / 2) * "
+                "rng.standard_normal(shape, vae.dtype)\n",
+            ),
+        ),
+        "tests/test_annealing.py::test_a_linear_models_log_likelihood_lies_between",
+    ),
     # Two networks
     Mistake(
         "a generator that learns through a detached sample",

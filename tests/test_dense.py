@@ -16,6 +16,7 @@ from npvae.dense import (
     init_layers,
     stack,
     stack_backward,
+    stack_backward_input,
 )
 
 FLOATS = (np.float32, np.float64)
@@ -110,6 +111,25 @@ def test_stack_is_its_layers_one_after_another(name):
     np.testing.assert_allclose(hidden[0], h1, rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(hidden[1], h2, rtol=1e-13, atol=1e-14)
     np.testing.assert_allclose(y, h2 @ W3 + b3, rtol=1e-13, atol=1e-14)
+
+
+@every_activation
+@pytest.mark.equation("dense.9")
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_gradient_of_a_stacks_input_alone(name, depth):
+    widths = (3, 5, 4, 2)[3 - depth :]
+    rng, activation = np.random.default_rng(depth), ACTIVATIONS[name]
+    layers = init_layers(widths, 0.8, dtype=np.float64, rng=rng)
+
+    def backward(dy, x):
+        hidden, _ = stack(x, layers, activation)
+        dx = stack_backward_input(dy, layers, activation, hidden)
+        da, _ = stack_backward(dy, x, layers, activation, hidden)
+        np.testing.assert_array_equal(dx, dense_backward_input(da, layers[0].W))
+        return dx
+
+    x = rng.standard_normal((6, widths[0]))
+    check_gradient(lambda x: stack(x, layers, activation)[1], backward, [x], rng=rng)
 
 
 @every_activation

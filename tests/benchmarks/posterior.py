@@ -4,9 +4,9 @@
 
 Both take the same temperatures, chains, leaps and step sizes, and make the same HMC steps: PyTorch
 differentiates its decoder, npvae walks back by hand. Each runs in a process of its own, the
-processes take turns, and ratios are taken within each round: 2 is npvae twice as fast. Each tells its
-mean log p(x), so that speed is not bought. The last line says how long 100 images with 16 chains
-and 1,000 temperatures take. PyTorch is missing without harm.
+processes take turns, and ratios are taken within each round: 2 is npvae twice as fast. Each tells
+its mean log p(x), so that speed is not bought. At the end it says how long 100 images with 16
+chains and 1,000 temperatures take. PyTorch is missing without harm.
 """
 
 import contextlib

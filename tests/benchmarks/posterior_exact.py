@@ -4,10 +4,10 @@
 
 1. A 784-200-2 Bernoulli model of MNIST: moments of HMC's draws for 20 test images beside a grid's,
    of which 95 % must lie within four standard errors.
-2. The same model, 50 images drawn from it: annealing from below and from above, within 0.1 nats
-   of the grid on all.
-3. A linear model, 50 rows drawn from it: within 0.05 nats of the closed form on all.
-4. Chapter 15's two humps and a q on one of them: importance sampling, annealing, and the grid.
+2. A linear model, 50 rows drawn from it: annealing from below and from above, within 0.05 nats of
+   the closed form on all.
+3. Chapter 15's two humps and a q on one of them: importance sampling, annealing, and the grid.
+4. The model of 1, 50 images drawn from it: both sides within 0.1 nats of the grid on all.
 Some minutes.
 """
 
@@ -45,7 +45,8 @@ def parse_args():
     add("--draws", type=int, default=4000, help="of HMC, of each of 4 chains")
     add("--simulated", type=int, default=50, help="rows for each bracket")
     add("--temperatures", type=int, default=3000, help="for the grid; the linear model has 5 times")
-    add("--chains", type=int, default=64, help="of annealing")
+    add("--chains", type=int, default=16, help="of annealing; the linear model has 4 times as many")
+    add("--skip-hmc", action="store_true", help="leave out 1")
     add("--seed", type=int, default=0, help="of everything random")
     return parser.parse_args()
 
@@ -156,20 +157,20 @@ def main():
     x = npvae.binarize(mnist.test[: args.images], rng=data_rng)
     vae = train(args, mnist.train, train_rng)
     wrong = []
-    if compare_moments(vae, x, args.draws, rng) < 0.95:
+    if not args.skip_hmc and compare_moments(vae, x, args.draws, rng) < 0.95:
         wrong.append("HMC's moments: expected 95 % within")
     n, T, C = args.simulated, args.temperatures, args.chains
+    line = linear(rng)
+    z, x = simulate(line, n, rng=rng)
+    log_px = exact.linear_log_likelihood(line, x)
+    if bracket("linear", line, z, x, log_px, rng, temperatures=5 * T, chains=4 * C, leaps=3) > 0.05:
+        wrong.append("the linear model: expected all within 0.05 nats")
+    if compare_humps(rng, 500) > ERRORS:
+        wrong.append("two humps: annealing is more than four standard errors away")
     z, x = simulate(vae, n, rng=rng)
     log_px = exact.quadrature(vae, x, step=0.02, reach=6).log_px
     if bracket("784-200-2", vae, z, x, log_px, rng, temperatures=T, chains=C, leaps=3) > 0.1:
         wrong.append("the grid: expected all within 0.1 nats")
-    vae = linear(rng)
-    z, x = simulate(vae, n, rng=rng)
-    log_px = exact.linear_log_likelihood(vae, x)
-    if bracket("linear", vae, z, x, log_px, rng, temperatures=5 * T, chains=C, leaps=3) > 0.05:
-        wrong.append("the linear model: expected all within 0.05 nats")
-    if compare_humps(rng, 500) > ERRORS:
-        wrong.append("two humps: annealing is more than four standard errors away")
     if wrong:
         sys.exit("error: " + "; ".join(wrong))
 

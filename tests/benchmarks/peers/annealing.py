@@ -1,10 +1,9 @@
 """Annealing by one library, on request.
 
-posterior.py passes the library's name and a file with the decoder, x and the steps' sizes. Each line
-is answered with the seconds that all temperatures took for all rows, and the mean log p(x).
+posterior.py passes the library's name and a file with the decoder, x and the steps' sizes. Each
+line is answered with the seconds that all temperatures took for all rows, and the mean log p(x).
 """
 
-import contextlib
 import sys
 import time
 
@@ -121,8 +120,7 @@ def main():
         given = dict(file)
     run = (npvae_annealing if library == "npvae" else torch_annealing)(given)
     task = given["x"], given["steps"], given["temperatures"]
-    with contextlib.suppress(KeyError):
-        run(task[0], task[1][:1], task[2][:3])  # compiles, and starts threads
+    run(task[0], task[1][:1], task[2][:3])  # compiles, and starts threads
 
     def timed(_):
         began = time.perf_counter()
