@@ -22,7 +22,7 @@ from restoring import (
 from npvae.posterior import Noise, most_likely
 from npvae.relatives import GaussianNoise
 
-SIGMAS = (0.3, 0.5, 1.0)
+SIGMAS = (0.3, 0.5)
 
 
 def main():
