@@ -465,6 +465,32 @@ MUSEUM = (
         ),
         "tests/test_gan.py::test_no_two_weight_arrays_of_the_two_networks_start_alike",
     ),
+    # Restoring
+    Mistake(
+        "a mask applied to the mean and not to the likelihood",
+        (
+            (
+                "npvae/posterior/observed.py",
+                "np.nonzero(np.broadcast_to(self.observation.mask, (N, D)))",
+                "np.nonzero(np.ones((N, D)))",
+            ),
+        ),
+        "tests/test_observations.py::test_it_is_the_sum_over_all_that_could_be_hidden",
+    ),
+    Mistake(
+        "zeros fed to the encoder",
+        (
+            (
+                "npvae/posterior/restoring.py",
+                "density = posterior_density(seen, some)",
+                "mu, logvar = vae.encode(observation.apply(some))\n"
+                "            log_q = lambda z: "
+                "-np.sum((z - mu) ** 2 / np.exp(logvar), axis=-1) / 2\n"
+                "            density = lambda z: (log_q(z), (mu - z) / np.exp(logvar))",
+            ),
+        ),
+        "tests/test_restoring.py::test_a_linear_models_answer_is_wieners",
+    ),
 )
 
 

@@ -20,6 +20,9 @@ from npvae.likelihoods import (
     LearnedGaussian,
 )
 from npvae.objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
+from npvae.posterior import Fewer, Linear, Noise, Pixels
+from npvae.posterior.joint import posterior_density
+from npvae.posterior.restoring import seen_through
 from npvae.relatives import GAN, Autoencoder, Predictor
 from npvae.relatives.autoencoder import autoencode, autoencode_backward
 from npvae.relatives.classifier.passes import read, read_backward
@@ -206,3 +209,28 @@ def test_pytorch_computes_the_same_gan(output, activation, loss):
     theirs = peer("torch", "family").gan(gan, x, noise, loss)
     for ours, other in zip((judged, made), theirs, strict=True):
         assert_equal(ours, other)
+
+
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_pytorch_sees_the_same_behind_y(likelihood, activation):
+    rng = np.random.default_rng(3)
+    sizes = 3, 2, 9, 2, (), (5, 4)
+    vae, x, *_ = draw_case(likelihood, "elbo", activation, sizes, rng)
+    z, theirs = rng.standard_normal((2, 3, 2)), peer("torch", "restoring")
+    mask = rng.random((3, 9)) < 0.5
+    mask[:, 0] = True
+    for observation in (
+        Pixels(mask),
+        Noise(0.4),
+        Fewer(3, 0.3, (3, 3)),
+        Linear(rng.standard_normal((4, 9)), sigma=0.5),
+    ):
+        y = observation.apply(x)
+        log_joint, dz = posterior_density(seen_through(vae, observation), y)(z)
+        if isinstance(observation, Pixels):
+            want = theirs.pixels(vae, y, z, mask)
+        else:
+            A = observation.apply(np.eye(9)).T
+            want = theirs.linear(vae, y, z, A, observation.sigma, observation.gram)
+        assert_equal({"log_joint": log_joint, "dz": dz}, want)

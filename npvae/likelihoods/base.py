@@ -24,8 +24,13 @@ class Likelihood:
         output_bias(x_mean) -> b (W,) with mean(b) = x_mean (D,)
         floor(x) -> the best mean log p(x) of a decoder that ignores z
 
-    If W is not D, define output_width; if anything is learned, init_learned; if x has a limited
-    range, check_support. All results have the dtype of the output.
+    and, if y = A x + σ·noise is to be restored (chapter 21),
+
+        mean_backward(dmean, output) -> doutput (…, W)
+
+    If W is not D, define output_width, and columns if a pixel's numbers are not side by side; if
+    anything is learned, init_learned; if x has a limited range, check_support. All results have
+    the dtype of the output.
 
     A subclass of your own is as good a likelihood as those of npvae: `VAE.init` takes any
     instance, and `check_likelihood` tests it. For that, `support` says where x_d may lie: an
@@ -38,6 +43,7 @@ class Likelihood:
     log_prob_backward: ClassVar[Callable[..., np.ndarray]]
     log_prob_backward_learned: ClassVar[Callable[..., dict[str, np.ndarray]]]
     mean: ClassVar[Callable[..., np.ndarray]]
+    mean_backward: ClassVar[Callable[..., np.ndarray]]
     draw: ClassVar[Callable[..., np.ndarray]]
     output_bias: ClassVar[Callable[..., np.ndarray]]
     floor: ClassVar[Callable[..., float]]
@@ -62,6 +68,14 @@ class Likelihood:
     def output_width(self, data_dim: int) -> int:
         """Numbers that the decoder emits for D numbers of data: D."""
         return data_dim
+
+    def columns(self, pixels: np.ndarray, data_dim: int) -> np.ndarray:
+        """Where the output holds what it says of these pixels.
+
+        pixels (S,) of D -> (S, w), w numbers for each: by default they stand side by side
+        """
+        w = self.output_width(1)
+        return w * pixels[:, None] + np.arange(w)
 
     def check_support(self, name: str, x: np.ndarray) -> int:
         """The number in x that stands for 1: 1 itself. Any finite x has a density."""

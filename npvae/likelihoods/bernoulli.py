@@ -47,6 +47,13 @@ class Bernoulli(Likelihood):
         """
         return kernels.sigmoid(logits)
 
+    def mean_backward(self, dmean: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """dlogits = dmean Var[x|z] = dmean mean (1 − mean).     [observations.13]
+
+        dmean, logits (…, D) -> (…, D)
+        """
+        return kernels.sigmoid_backward(dmean, self.mean(logits))
+
     def draw(self, logits: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x_d ~ Bernoulli(mean_d),  Var[x_d] = mean_d (1 − mean_d).        [likelihoods.4]
 

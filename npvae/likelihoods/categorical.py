@@ -71,6 +71,15 @@ class Categorical(Likelihood):
         """
         return softmax(self._logits(output)) @ self._values(output.dtype)
 
+    def mean_backward(self, dmean: np.ndarray, output: np.ndarray) -> np.ndarray:
+        """dlogits_dk = dmean_d p_dk (k/(levels − 1) − mean_d).  [observations.13]
+
+        dmean (…, D), output (…, D·levels) -> (…, D·levels)
+        """
+        p, values = softmax(self._logits(output)), self._values(output.dtype)
+        excess = values - (p @ values)[..., None]
+        return (dmean[..., None] * p * excess).reshape(output.shape)
+
     def draw(self, output: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """k = the number of j with p_0 + … + p_j ≤ u, u ~ U[0, 1).      [likelihoods.31]
 

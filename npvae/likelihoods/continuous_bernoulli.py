@@ -44,6 +44,17 @@ def mean_distance(rate: np.ndarray) -> np.ndarray:
     return np.where(rate < 1, series, 1 / far + np.exp(-far) / np.expm1(-far))
 
 
+def distance_variance(rate: np.ndarray) -> np.ndarray:
+    """Var[y] = ψ''(r) = 1/r² − e^r/(e^r − 1)² = Σ_n (2n − 1) c_n r^(2n−2).    [observations.14]
+
+    rate r (…) >= 0 -> (…) in (0, 1/12]
+    The series below r = 1, where the fractions nearly cancel.
+    """
+    near, far = np.minimum(rate, 1), np.maximum(rate, 1)
+    series = polyval(near * near, ((EVEN - 1) * SERIES).astype(rate.dtype))
+    return np.where(rate < 1, series, 1 / far**2 - np.exp(-far) / np.expm1(-far) ** 2)
+
+
 @dataclass(frozen=True)
 class ContinuousBernoulli(Likelihood):
     """x_d ∈ [0, 1] with the density λ^x (1 − λ)^(1−x) C(λ), λ_d = sigmoid(logits_d).
@@ -78,6 +89,10 @@ class ContinuousBernoulli(Likelihood):
         """
         y = mean_distance(np.abs(logits))
         return np.where(logits < 0, y, 1 - y)
+
+    def mean_backward(self, dmean: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        """dlogits = dmean Var[x|z].        (…, D) -> (…, D)      [observations.13]"""
+        return dmean * distance_variance(np.abs(logits))
 
     def draw(self, logits: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """y = −log(1 − u (1 − e^−r))/r,  u ~ U[0, 1).            [likelihoods.26]

@@ -47,6 +47,10 @@ class Gaussian(Likelihood):
         """E[x|z] = mean.        (…, D) -> (…, D)                 [likelihoods.10]"""
         return mean
 
+    def mean_backward(self, dmean: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """dmean itself.        (…, D) -> (…, D)                  [observations.13]"""
+        return dmean
+
     def draw(self, mean: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ².   [likelihoods.11]
 
@@ -121,6 +125,10 @@ class HeteroscedasticGaussian(Likelihood):
         """E[x|z] = mean.        (…, 2D) -> (…, D)                [likelihoods.10]"""
         return self.mean_logvar(output)[0]
 
+    def mean_backward(self, dmean: np.ndarray, output: np.ndarray) -> np.ndarray:
+        """dmean, and da = 0.        (…, D), (…, 2D) -> (…, 2D)   [observations.13]"""
+        return np.concatenate([dmean, np.zeros_like(dmean)], axis=-1)
+
     def draw(self, output: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ_d². [likelihoods.15]
 
@@ -141,6 +149,10 @@ class HeteroscedasticGaussian(Likelihood):
         x_mean (D,) -> (2D,); a = 0 is σ just above 1, wide enough for data of unit range
         """
         return np.concatenate([x_mean, np.zeros_like(x_mean)])
+
+    def columns(self, pixels: np.ndarray, data_dim: int) -> np.ndarray:
+        """d and D + d: a pixel's mean and a.        pixels (S,) -> (S, 2)"""
+        return pixels[:, None] + np.array([0, data_dim])
 
     def floor(self, x: np.ndarray) -> float:
         """sup_output (1/N) Σ_n log p(x_n|output), x̄ the mean.   [likelihoods.34]

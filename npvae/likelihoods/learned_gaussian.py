@@ -95,6 +95,10 @@ class LearnedGaussian(Likelihood):
         """E[x|z] = mean.        (…, D) -> (…, D)                 [likelihoods.10]"""
         return mean
 
+    def mean_backward(self, dmean: np.ndarray, mean: np.ndarray) -> np.ndarray:
+        """dmean itself.        (…, D) -> (…, D)                  [observations.13]"""
+        return dmean
+
     def draw(self, mean: np.ndarray, logvar: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
         """x = mean + σ·noise, noise ~ N(0, I);  Var[x_d] = σ² = e^logvar.  [likelihoods.11]
 

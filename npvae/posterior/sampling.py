@@ -99,8 +99,8 @@ def sample_posterior(
                 lap=lambda: (lap(), bar.update()),
             )
             parts.append(part)
-    result = _joined(parts)
-    _warn_of_chains(result)
+    result = joined(parts)
+    warn_of_chains(result)
     return result
 
 
@@ -110,7 +110,7 @@ def rows_at_once(vae, chains):
     return max(1, NUMBERS // (chains * widest))
 
 
-def _joined(parts):
+def joined(parts):
     """PosteriorSamples of the Chains of all batches of rows."""
     z, acceptance, step_size = zip(*parts, strict=True)
     z = np.concatenate(z, axis=2)
@@ -125,7 +125,7 @@ def _first_states(vae, x, chains, start, rng):
     return reparameterize(*vae.encode(x), noise) if start == "encoder" else noise
 
 
-def _warn_of_chains(result):
+def warn_of_chains(result, highest=R_HAT):
     stuck = (result.z == result.z[:1]).all(axis=(0, 3))
     found = []
     if stuck.any():
@@ -134,10 +134,10 @@ def _warn_of_chains(result):
             f"{stuck.sum():,} of {stuck.size:,} chains never moved, with a step size down to "
             f"{step:.2g}: a longer warm_up lets it shrink"
         )
-    apart = result.r_hat > R_HAT
+    apart = result.r_hat > highest
     if apart.any():
         found.append(
-            f"R̂ is above {R_HAT} in {apart.sum():,} of {apart.size:,} of the rows' dimensions, "
+            f"R̂ is above {highest} in {apart.sum():,} of {apart.size:,} of the rows' dimensions, "
             f"up to {np.nanmax(result.r_hat):.3f}: the chains do not agree yet"
         )
     few = ~(result.effective_samples >= EFFECTIVE_SAMPLES)
