@@ -340,7 +340,7 @@ def test_few_effective_samples_are_told_once():
     model = make_model()
     model.params.encoder[-1].b[Z:] = -12  # a q so narrow that a few draws carry all
     x, condition, _ = make_batch(model, B=4)
-    with pytest.warns(npvae.UnreliableWarning, match="4 conditions; the first says") as told:
+    with pytest.warns(npvae.UnreliableWarning, match="of 4 rows rests on a few draws") as told:
         conditional_log_likelihood(model, x, condition, samples=50, rng=np.random.default_rng(0))
     assert len(told) == 1
 
