@@ -419,6 +419,29 @@ MUSEUM = (
         ),
         "tests/test_gan.py::test_no_two_weight_arrays_of_the_two_networks_start_alike",
     ),
+    # Conditions
+    Mistake(
+        "the condition forgotten at z",
+        (
+            (
+                "npvae/relatives/conditional/bound.py",
+                "beside(reparameterize(m, log_s2, z), condition)",
+                "beside(reparameterize(m, log_s2, z), 0 * condition)",
+            ),
+        ),
+        "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
+    Mistake(
+        "the conditional prior's KL taken against N(0, I)",
+        (
+            (
+                "npvae/relatives/conditional/bound.py",
+                "kl = gaussian_kl(mu, logvar)",
+                "kl = gaussian_kl(heads[:, :Z], heads[:, Z:])",
+            ),
+        ),
+        "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
 )
 
 

@@ -48,7 +48,8 @@ def parse_args():
     add("--marginal", type=int, default=0, help="of these, so many are judged by every label")
     add("--judge", type=Path, help="a saved model, to be judged and not trained")
     add("--seed", type=int, default=0, help="of everything random")
-    add("--out", type=Path, default=Path("out"), help="folder for model and picture")
+    add("--out", type=Path, default=Path("out"), help="folder for the picture")
+    add("--model", type=Path, default=Path("out/conditional.npz"), help="where the model is kept")
     return parser.parse_args()
 
 
@@ -151,7 +152,8 @@ def main():
         model = ConditionalVAE.load(args.judge)
     else:
         model = fit(args, mnist, init_rng, train_rng)
-        model.save(args.out / "conditional.npz")
+        args.model.parent.mkdir(parents=True, exist_ok=True)
+        model.save(args.model)
     draw(model, data_rng).savefig(args.out / "conditional.png", dpi=150)
     recognise(model, mnist, data_rng)
     judge(args, model, mnist, judge_rng)

@@ -38,7 +38,7 @@ def parse_args():
     )
     add = parser.add_argument
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
-    add("--epochs", type=int, default=20, help="of each network, the last quarter at a tenth")
+    add("--epochs", type=int, default=12, help="of each network, the last quarter at a tenth")
     add("--test-images", type=int, default=500, help="the first so many")
     add("--draws", type=int, default=1000, help="of z for each of them")
     add("--seed", type=int, default=0, help="of everything random")
