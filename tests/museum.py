@@ -425,8 +425,8 @@ MUSEUM = (
         (
             (
                 "npvae/relatives/conditional/bound.py",
-                "beside(reparameterize(m, log_s2, z), condition)",
-                "beside(reparameterize(m, log_s2, z), 0 * condition)",
+                "decoder_input = beside(reparameterize(m, log_s2, z), condition)",
+                "decoder_input = beside(reparameterize(m, log_s2, z), 0 * condition)",
             ),
         ),
         "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
