@@ -43,6 +43,7 @@ def parse_args():
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--minutes", type=float, default=60, help="of training, by the clock on the wall")
     add("--prior", choices=["label", "standard"], default="label", help="N(m(c), s²(c)) or N(0, I)")
+    add("--latent", type=int, default=50, help="Z")
     add("--test-images", type=int, default=1000, help="the first so many, for −log p(x|label)")
     add("--draws", type=int, default=5000, help="of z for each of them")
     add("--marginal", type=int, default=0, help="of these, so many are judged by every label")
@@ -58,7 +59,7 @@ def fit(args, mnist, init_rng, train_rng):
         784,
         condition_dim=CLASSES,
         hidden=(200, 200),
-        latent_dim=50,
+        latent_dim=args.latent,
         likelihood=npvae.Bernoulli(),
         prior_hidden=() if args.prior == "label" else None,
         x_mean=mnist.train.mean(axis=0) / 255,
