@@ -491,6 +491,29 @@ MUSEUM = (
         ),
         "tests/test_restoring.py::test_a_linear_models_answer_is_wieners",
     ),
+    # Conditions
+    Mistake(
+        "the condition forgotten at z",
+        (
+            (
+                "npvae/relatives/conditional/bound.py",
+                "decoder_input = beside(reparameterize(m, log_s2, z), condition)",
+                "decoder_input = beside(reparameterize(m, log_s2, z), 0 * condition)",
+            ),
+        ),
+        "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
+    Mistake(
+        "the conditional prior's KL taken against N(0, I)",
+        (
+            (
+                "npvae/relatives/conditional/bound.py",
+                "kl = gaussian_kl(mu, logvar)",
+                "kl = gaussian_kl(heads[:, :Z], heads[:, Z:])",
+            ),
+        ),
+        "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
 )
 
 
