@@ -1,0 +1,27 @@
+"""Joined: the parameters of two models, or gradients in them, for one optimizer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...params import Stacks
+
+
+class Joined(NamedTuple):
+    """What `training.step.update` goes through: the rows and arrays of both."""
+
+    classifier: Stacks
+    vae: Stacks
+
+    @property
+    def rows(self) -> tuple[np.ndarray, ...]:
+        return *self.classifier.rows, *self.vae.rows
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return self.classifier.arrays() | self.vae.arrays()
+
+    def empty_like(self) -> Joined:
+        """The same shapes, whose numbers are yet to be written."""
+        return Joined(*(part.empty_like() for part in self))
