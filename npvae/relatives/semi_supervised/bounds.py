@@ -1,4 +1,4 @@
-"""The bound of a row whose label is known, and of one whose label is not."""
+"""The bound of a row whose label is known, and of one whose label is not; forward and back."""
 
 from __future__ import annotations
 
@@ -20,22 +20,30 @@ if TYPE_CHECKING:
 class Bounds(NamedTuple):
     """All that one forward pass computed, of M rows with a label and B without."""
 
-    hidden: tuple[np.ndarray, ...]  # the classifier's, each (M + B, H)
-    log_q: np.ndarray  # (M + B, K), log q(y|x) of every class
-    x: np.ndarray  # (M + K·B, D), the completions
-    condition: np.ndarray  # (M + K·B, K), their labels, one-hot
-    noise: np.ndarray  # (L, M + K·B, Z), and theirs
-    trace: Trace  # of their bounds on log p(x|y)
-    labelled: np.ndarray  # (M,) nats: bounds on log p(x, y)
-    log_q_y: np.ndarray  # (M,) nats: log q(y|x) of the label
-    with_class: np.ndarray  # (K, B) nats: bounds on log p(x, y) for every y
-    unlabelled: np.ndarray  # (B,) nats: bounds on log p(x)
+    hidden: tuple[np.ndarray, ...]  # of the classifier, each (M + B, H)
+    log_q: np.ndarray  # (M + B, C) nats, log q(y|x) of every class
+    x: np.ndarray  # (M + C·B, D), each row once for every label that it may have
+    condition: np.ndarray  # (M + C·B, C), those labels, one-hot
+    noise: np.ndarray  # (L, M + C·B, Z)
+    trace: Trace  # of bounds on log p(x|y), one for each of these rows
+    with_label: np.ndarray  # (M,) nats, L of the label
+    log_q_y: np.ndarray  # (M,) nats, log q(y|x) of the label
+    with_class: np.ndarray  # (C, B) nats, L of every class
+    unlabelled: np.ndarray  # (B,) nats, U
+
+
+class Weights(NamedTuple):
+    """What the loss multiplies each of its three means by."""
+
+    with_label: float  # N_l/N, of N rows the share with a label
+    unlabelled: float  # N_u/N
+    alpha: float
 
 
 def completions(labels: np.ndarray, n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows 0 … M − 1 with their labels, then rows M … n − 1 with each class in turn.
+    """Rows 0 … M − 1 with the label of each, then rows M … n − 1 with class 0, with class 1, …
 
-    labels (M,) -> rows, classes (M + K·B,), B = n − M                       [few_labels.3]
+    labels (M,) -> rows, labels, each (M + C·B,), B = n − M      [semi_supervised.2]
     """
     M = len(labels)
     rows = np.concatenate([np.arange(M), np.tile(np.arange(M, n), classes)])
@@ -43,9 +51,11 @@ def completions(labels: np.ndarray, n: int, classes: int) -> tuple[np.ndarray, n
 
 
 def marginal_bound(with_class: np.ndarray, log_q: np.ndarray) -> np.ndarray:
-    """U = Σ_k q_k L_k + H(q) = Σ_k q_k (L_k − log q_k), in nats. [few_labels.2]
+    """U = Σ_k q_k L_k + H(q) = Σ_k q_k (L_k − log q_k), in nats.          [semi_supervised.2]
 
-    with_class (K, B) L, log_q (B, K) -> (B,)
+    with_class (C, B) L, log_q (B, C) -> (B,)
+    U = log Σ_k e^L_k − KL(q ‖ softmax(L)).                      [semi_supervised.3]
+    Kingma, Rezende, Mohamed & Welling 2014, eq. (7).
     """
     return np.sum(np.exp(log_q) * (with_class.T - log_q), axis=1)
 
@@ -53,42 +63,40 @@ def marginal_bound(with_class: np.ndarray, log_q: np.ndarray) -> np.ndarray:
 def marginal_bound_backward(
     dbound: np.ndarray, with_class: np.ndarray, log_q: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """dL_k = dU q_k [few_labels.4],  da_k = dU q_k (L_k − log q_k − U) [few_labels.5].
+    """dL_k = dU q_k [semi_supervised.4],  da_k = dU q_k (L_k − log q_k − U) [semi_supervised.5].
 
-    dbound (B,) dU, with_class (K, B) L, log_q (B, K) = log_softmax(a) -> dwith_class (K, B),
-    da (B, K)
+    dbound (B,) dU, with_class (C, B) L, log_q (B, C) = log_softmax(a) -> dwith_class (C, B),
+    da (B, C)
     """
-    dq_log_q = dbound[:, None] * np.exp(log_q)
+    dL = dbound[:, None] * np.exp(log_q)
     surplus = with_class.T - log_q - marginal_bound(with_class, log_q)[:, None]
-    return dq_log_q.T, dq_log_q * surplus
+    return dL.T, dL * surplus
 
 
 def bounds(
     model: SemiSupervisedVAE, x: np.ndarray, labels: np.ndarray, noise: np.ndarray
 ) -> Bounds:
-    """L = bound on log p(x|y) + log p(y) of the labelled [few_labels.1], U of the others.
+    """L = bound on log p(x|y) + log p(y) where y is known [semi_supervised.1], U elsewhere.
 
-    x (M + B, D), the labelled rows first; labels (M,); noise (L, M + B, Z) -> Bounds
-    The completions of one row share its noise: their differences, of which the classifier
-    learns, then have less of it.                                [few_labels.2]
+    x (M + B, D), rows with a label first; labels (M,); noise (L, M + B, Z) -> Bounds
+    A row has the same noise with every class: the classifier learns from differences between
+    classes, and these have less noise than their terms.
     """
-    M, K = len(labels), model.classes
-    classifier = model.classifier
+    M, C, classifier = len(labels), model.classes, model.classifier
     hidden, logits = stack(x, classifier.layers, ACTIVATIONS[classifier.activation])
     log_q = log_softmax(logits)
-
-    rows, classes = completions(labels, len(x), K)
-    inputs = x[rows], np.eye(K, dtype=model.dtype)[classes], noise[:, rows]
+    rows, completed = completions(labels, len(x), C)
+    inputs = x[rows], np.eye(C, dtype=model.dtype)[completed], noise[:, rows]
     trace = conditional_elbo(model.vae, *inputs)
-    joint = trace.bound + model.log_py[classes]
-    with_class = joint[M:].reshape(K, -1)
+    joint = trace.bound + model.log_py[completed]
+    with_class = joint[M:].reshape(C, -1)
     unlabelled = marginal_bound(with_class, log_q[M:])
     log_q_y = log_q[np.arange(M), labels]
     return Bounds(hidden, log_q, *inputs, trace, joint[:M], log_q_y, with_class, unlabelled)
 
 
 def bounds_backward(
-    dlabelled: np.ndarray,
+    dwith_label: np.ndarray,
     dlog_q_y: np.ndarray,
     dunlabelled: np.ndarray,
     model: SemiSupervisedVAE,
@@ -97,33 +105,50 @@ def bounds_backward(
     passed: Bounds,
     out: Joined | None = None,
 ) -> Joined:
-    """The gradient of Σ dlabelled L + Σ dlog_q_y log q(y|x) + Σ dunlabelled U.  [few_labels.6]
+    """da_k = dlog_q_y ([k = y] − q_k) where y is known, else [semi_supervised.5]; dL to the VAE.
 
-    dlabelled, dlog_q_y (M,), dunlabelled (B,); passed = bounds(model, x, labels, noise)
+    dwith_label, dlog_q_y (M,), dunlabelled (B,); passed = bounds(model, x, labels, noise)
+    -> gradients, in out if given                                [semi_supervised.6]
     """
-    grads = out or model.params.empty_like()
-    classifier, M = model.classifier, len(labels)
+    grads, M, classifier = out or model.params.empty_like(), len(labels), model.classifier
 
     # unlabelled = marginal_bound(with_class, log_q[M:])
-    dwith_class, dlogits = marginal_bound_backward(
-        dunlabelled, passed.with_class, passed.log_q[M:]
-    )
+    unknown = dunlabelled, passed.with_class, passed.log_q[M:]
+    dwith_class, da_unknown = marginal_bound_backward(*unknown)
 
     # joint = trace.bound + log_py
-    djoint = np.concatenate([dlabelled, dwith_class.ravel()])
-    inputs = passed.x, passed.condition, passed.noise
-    conditional_elbo_backward(djoint, model.vae, *inputs, passed.trace, out=grads.vae)
+    djoint = np.concatenate([dwith_label, dwith_class.ravel()])
+    inputs = passed.x, passed.condition, passed.noise, passed.trace
+    conditional_elbo_backward(djoint, model.vae, *inputs, out=grads.vae)
 
-    # log_q_y = log_q[label]
+    # log_q_y = log_softmax(logits)[label]
     is_label = np.eye(model.classes, dtype=model.dtype)[labels]
-    of_labelled = dlog_q_y[:, None] * (is_label - np.exp(passed.log_q[:M]))
-    dlogits = np.concatenate([of_labelled, dlogits])
-    stack_backward(
-        dlogits,
-        x,
-        classifier.layers,
-        ACTIVATIONS[classifier.activation],
-        passed.hidden,
-        out=grads.classifier.stacks["network"],
-    )
+    da_known = dlog_q_y[:, None] * (is_label - np.exp(passed.log_q[:M]))
+
+    # hidden, logits = stack(x, layers)
+    da = np.concatenate([da_known, da_unknown])
+    activation, dlayers = ACTIVATIONS[classifier.activation], grads.classifier.stacks["network"]
+    stack_backward(da, x, classifier.layers, activation, passed.hidden, out=dlayers)
     return grads
+
+
+def loss(passed: Bounds, weights: Weights) -> float:
+    """−N_l/N mean L − N_u/N mean U − α mean log q(y|x), in nats a row.    [semi_supervised.7]
+
+    The first and the last mean are over the M rows with a label, the other over the B without.
+    Kingma et al. 2014, eq. (9), divided by N.
+    """
+    values = passed.with_label, passed.unlabelled, passed.log_q_y
+    means = [float(value.mean(dtype=np.float64)) for value in values]
+    return -sum(weight * mean for weight, mean in zip(weights, means, strict=True))
+
+
+def loss_backward(passed: Bounds, weights: Weights) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """dL = −N_l/(N M),  dlog q(y|x) = −α/M,  dU = −N_u/(N B).            [semi_supervised.8]
+
+    -> dwith_label, dlog_q_y (M,), dunlabelled (B,)
+    """
+    dwith_label = np.full_like(passed.with_label, -weights.with_label / len(passed.with_label))
+    dlog_q_y = np.full_like(passed.log_q_y, -weights.alpha / len(passed.log_q_y))
+    dunlabelled = np.full_like(passed.unlabelled, -weights.unlabelled / len(passed.unlabelled))
+    return dwith_label, dlog_q_y, dunlabelled

@@ -10,16 +10,18 @@ from ...params import Stacks
 
 
 class Joined(NamedTuple):
-    """What `training.step.update` goes through: the rows and arrays of both."""
+    """What `training.step.update` goes through: rows and arrays of both."""
 
     classifier: Stacks
     vae: Stacks
 
     @property
     def rows(self) -> tuple[np.ndarray, ...]:
+        """The four arrays that an optimizer changes."""
         return *self.classifier.rows, *self.vae.rows
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """Every array by name, such as "network/0/W" and "encoder/0/W"."""
         return self.classifier.arrays() | self.vae.arrays()
 
     def empty_like(self) -> Joined:
