@@ -5,6 +5,7 @@ autoencoder, and beside it   its training, noise in its input, its decoder's spe
 mixtures, naive_bayes, hmm   the bound made tight: one loop of EM                 chapter 18
 classifier                   maximum likelihood with labels                       chapter 2
 gan                          a decoder without an encoder                         chapter 19
+conditional                  a VAE that is told something beside x                chapter 22
 
 Not loaded by `import npvae`.
 """
@@ -17,6 +18,16 @@ from .autoencoder_training import (
     train_autoencoder,
 )
 from .classifier import Predictor, PredictorEpoch, train_predictor
+from .conditional import (
+    ConditionalTrace,
+    ConditionalVAE,
+    conditional_elbo,
+    conditional_elbo_backward,
+    conditional_log_likelihood,
+    evaluate_conditional,
+    one_hot,
+    train_conditional,
+)
 from .corruption import Corruption, GaussianNoise, Masking, SaltAndPepper
 from .gan import GAN, GANEpoch, train_gan
 from .hmm import HMM
@@ -42,6 +53,8 @@ __all__ = [
     "Autoencoder",
     "AutoencoderEpoch",
     "Bernoullis",
+    "ConditionalTrace",
+    "ConditionalVAE",
     "Corruption",
     "DiagonalGaussians",
     "FullGaussians",
@@ -60,16 +73,22 @@ __all__ = [
     "SphericalGaussians",
     "best_start",
     "code_noise_price",
+    "conditional_elbo",
+    "conditional_elbo_backward",
+    "conditional_log_likelihood",
     "decoder_jacobian",
     "decoder_speed",
     "em",
+    "evaluate_conditional",
     "fit_logistic_pca",
     "from_decoder",
     "naive_bayes",
+    "one_hot",
     "penalized_optimum",
     "principal_cosines",
     "reconstruction",
     "train_autoencoder",
+    "train_conditional",
     "train_gan",
     "train_predictor",
 ]

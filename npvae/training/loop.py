@@ -35,6 +35,12 @@ class Rows(NamedTuple):
             return binarize_rows(self.x, rows, self.unit, self.dtype, rng=rng)
         return kernels.gather(self.x, rows, self.unit, self.dtype)
 
+    def in_order(self, size):
+        """Yield batches (B, D) of the rows as they are, `size` at a time, and their slices."""
+        for start in range(0, len(self.x), size):
+            at = slice(start, min(start + size, len(self.x)))
+            yield self._replace(binarize=False).take(np.arange(at.start, at.stop), rng=None), at
+
 
 def minibatches(n, batch_size, *, rng):
     """Yield arrays of row numbers: a fresh permutation of 0 … n − 1, cut every batch_size.
