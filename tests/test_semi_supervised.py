@@ -14,7 +14,12 @@ from scipy.stats import entropy
 
 import npvae
 from models import slow_draw, slow_kl_per_dim, slow_stack
-from npvae.relatives.semi_supervised import SemiSupervisedVAE, train_semi_supervised
+from npvae.relatives import (
+    Predictor,
+    SemiSupervisedVAE,
+    train_predictor,
+    train_semi_supervised,
+)
 from npvae.relatives.classifier.passes import log_softmax
 from npvae.relatives.semi_supervised.bounds import (
     Weights,
@@ -160,7 +165,7 @@ def test_gradient_of_the_loss_in_every_parameter(likelihood):
     npvae.check_gradient(f, f_backward, values, rng=np.random.default_rng(4), tolerance=1e-7)
 
 
-@pytest.mark.equation("semi_supervised.7", "semi_supervised.9")
+@pytest.mark.equation("semi_supervised.7")
 def test_the_loss_of_minibatches_is_on_average_that_of_all_rows():
     """Every pair of minibatches, of 2 of 3 rows with a label and 2 of 4 without."""
     model, (x, labels, noise) = make_model(), make_batch(3, 4)
@@ -179,3 +184,173 @@ def test_the_loss_of_minibatches_is_on_average_that_of_all_rows():
         passed = bounds(model, x[rows], labels[list(known)], noise[:, rows])
         estimates.append(loss(passed, weights))
     assert np.mean(estimates) == pytest.approx(expected, rel=1e-12)
+
+
+class Still:
+    """An optimizer that notes gradients and changes nothing."""
+
+    learning_rate = 1.0
+
+    def __init__(self):
+        self.seen = []
+
+    def update(self, params, grads):
+        self.seen.append(np.concatenate([dv.ravel() for dv in grads]))
+
+
+@pytest.mark.equation("semi_supervised.7", "semi_supervised.9")
+def test_steps_of_an_epoch_are_on_average_that_of_all_rows_at_once():
+    """Four rows with a label and four without, in any two halves; z is made not to matter."""
+    model = make_model()
+    for part in ("encoder", "decoder"):
+        model.vae.params.stacks[part][0].W[: Z if part == "decoder" else D] = 0
+    x, _, noise = make_batch(4, 4)
+    labels = np.array([0, 1, 2, 0, -1, -1, -1, -1])
+    joint = [[slow_joint(model, x[n], k, noise[:, n]) for k in range(C)] for n in range(8)]
+    log_q = np.array([slow_log_q(model, row) for row in x])
+    total = sum(joint[n][labels[n]] for n in range(4))
+    total += sum(np.exp(log_q[n]) @ joint[n] + entropy(np.exp(log_q[n])) for n in range(4, 8))
+    expected = -total / 8 - 0.8 * np.mean([log_q[n][labels[n]] for n in range(4)])
+    means = {}
+    for batch_size in (2, 4):
+        optimizer = Still()
+        choices = {"alpha": 0.8, "epochs": 2, "batch_size": batch_size, "optimizer": optimizer}
+        for epoch in train_semi_supervised(
+            model, x, labels, rng=np.random.default_rng(batch_size), **choices
+        ):
+            assert epoch.loss == pytest.approx(expected, rel=1e-12)
+        means[batch_size] = np.mean(optimizer.seen, axis=0)
+    network = slice(sum(row.size for row in model.classifier.params.rows))  # noise is in the rest
+    np.testing.assert_allclose(means[2][network], means[4][network], rtol=1e-9, atol=1e-12)
+
+
+def test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch():
+    model, (x, labels, noise) = make_model(), make_batch()
+    twice = np.array([0, 1, 0, 1, 2, 3, 4, 2, 3, 4])
+    weights = Weights(0.3, 0.7, 1.7)
+    once = loss(bounds(model, x, labels, noise), weights)
+    again = bounds(model, x[twice], np.tile(labels, 2), noise[:, twice])
+    assert loss(again, weights) == pytest.approx(once, rel=1e-12)
+
+
+def patterns(n, rng):
+    """Three prototypes of 20 pixels, a quarter of the pixels turned over."""
+    prototypes = np.random.default_rng(5).integers(2, size=(C, 20))
+    labels = rng.integers(C, size=n)
+    return (prototypes[labels] ^ (rng.random((n, 20)) < 0.25)).astype(np.float32), labels
+
+
+def test_rows_without_a_label_teach_what_one_label_a_class_cannot():
+    rng = np.random.default_rng(0)
+    x, truth = patterns(600, rng)
+    labels = np.full(600, -1)
+    for k in range(C):
+        labels[np.flatnonzero(truth == k)[0]] = k
+    test, test_labels = patterns(1000, rng)
+    choices = {"hidden": (16,), "rng": rng}
+    predictor = Predictor.init(20, likelihood=npvae.Categorical(C), **choices)
+    known, optimizer = labels >= 0, npvae.Adam(0.01)
+    list(
+        train_predictor(
+            predictor, x[known], labels[known], epochs=200, optimizer=optimizer, rng=rng
+        )
+    )
+    model = SemiSupervisedVAE.init(
+        20, classes=C, latent_dim=1, likelihood=npvae.Bernoulli(), **choices
+    )
+    *_, last = train_semi_supervised(
+        model,
+        x,
+        labels,
+        epochs=20,
+        optimizer=npvae.Adam(0.01),
+        batch_size=50,
+        rng=rng,
+        x_val=test,
+        labels_val=test_labels,
+    )
+    assert predictor.accuracy(test, test_labels) < 0.85
+    assert last.validation_accuracy > 0.95
+    assert last.validation_accuracy == model.classifier.accuracy(test, test_labels)
+    assert all(len(line) <= 80 for line in str(last).splitlines())
+
+
+def short_run(model=None, x=None, labels=None, **changes):
+    rng = np.random.default_rng(0)
+    x = np.random.default_rng(1).random((9, D)) if x is None else x
+    labels = np.array([0, 1, 2, -1, -1, 2, -1, -1, -1]) if labels is None else labels
+    choices = {"epochs": 1, "optimizer": npvae.Adam(0.01), "batch_size": 2, "rng": rng} | changes
+    return train_semi_supervised(model or make_model(), x, labels, **choices)
+
+
+def test_watching_changes_nothing_and_a_seed_repeats_all():
+    x_val, labels_val = np.full((3, D), 0.5), np.arange(3)
+    learned = []
+    for watched in ({}, {"x_val": x_val, "labels_val": labels_val}, {}):
+        model = make_model(dtype=np.float32)
+        list(short_run(model, epochs=2, **watched))
+        learned.append(np.concatenate([row.ravel() for row in model.params.rows]))
+    assert learned[0].dtype == np.float32
+    np.testing.assert_array_equal(learned[0], learned[1])
+    np.testing.assert_array_equal(learned[0], learned[2])
+
+
+def test_grey_levels_are_read_as_such():
+    levels = np.random.default_rng(0).integers(0, 256, (9, D), dtype=np.uint8)
+    levels[0, 0] = 255
+    records = [list(short_run(x=x)) for x in (levels, levels / 255)]
+    assert records[0][0].loss == pytest.approx(records[1][0].loss, rel=1e-12)
+
+
+KNOWN = [0, 1, 2, -1, -1, 2, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"labels": np.array([*KNOWN, 3])}, ValueError, r"labels\[8\] is 3; expected 0 … 2"),
+        ({"labels": np.array([*KNOWN, -2])}, ValueError, r"labels\[8\] is -2; expected 0 … 2"),
+        ({"labels": np.array(KNOWN)}, ValueError, r"shape \(8,\); expected \(N,\) with N = 9"),
+        ({"labels": np.full(9, -1)}, ValueError, "holds −1 alone"),
+        ({"labels": np.arange(9) % C}, ValueError, "every label is known"),
+        ({"labels": np.array([0, 1, 1, *[-1] * 6])}, ValueError, "never holds the label 2"),
+        ({"labels": np.array([0, 1, 2, *[np.nan] * 6])}, TypeError, "float64 entries"),
+        ({"x": np.zeros((9, D + 1))}, ValueError, r"expected \(N, D\) with D = 4"),
+        ({"x": np.full((9, D), 2.0)}, ValueError, "expects values in"),
+        ({"alpha": -1}, ValueError, "alpha is -1"),
+        ({"binarize": 1}, TypeError, "binarize"),
+        ({"x_val": np.zeros((2, D))}, ValueError, "belong together"),
+        ({"x_val": np.zeros((2, D)), "labels_val": [0, -1]}, ValueError, r"labels_val\[1\] is -1"),
+        ({"optimizer": "adam"}, TypeError, "optimizer"),
+    ],
+)
+def test_bad_input_is_refused_at_once(changes, error, message):
+    with pytest.raises(error, match=message):
+        short_run(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"classes": 1}, ValueError, "classes is 1; expected at least 2"),
+        ({"classes": 2.0}, TypeError, "classes"),
+        ({"likelihood": npvae.LearnedGaussian(optimal=True)}, ValueError, "that a gradient moves"),
+        ({"hidden": 5}, TypeError, "hidden"),
+    ],
+)
+def test_bad_choices_are_refused(changes, error, message):
+    choices = {"classes": C, "likelihood": npvae.Bernoulli(), "rng": np.random.default_rng(0)}
+    with pytest.raises(error, match=message):
+        SemiSupervisedVAE.init(D, **choices | changes)
+
+
+def test_training_that_diverges_stops_with_a_name_and_finite_parameters():
+    model = make_model(likelihood=npvae.Gaussian(1.0))
+    with pytest.raises(npvae.NonFiniteError, match="is not finite at epoch"):
+        list(short_run(model, epochs=200, optimizer=npvae.SGD(1e6)))
+    assert all(np.isfinite(row).all() for row in model.params.rows)
+
+
+def test_a_training_never_iterated_is_told():
+    with pytest.warns(UserWarning, match=r"relatives\.train_semi_supervised\(…\) was never"):
+        short_run()
