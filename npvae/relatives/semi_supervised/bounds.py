@@ -8,9 +8,8 @@ import numpy as np
 
 from ...activations import ACTIVATIONS
 from ...dense import stack, stack_backward
-from ...trace import Trace
 from ..classifier.passes import log_softmax
-from ..conditional import conditional_elbo, conditional_elbo_backward
+from ..conditional import ConditionalTrace, conditional_elbo, conditional_elbo_backward
 from .joined import Joined
 
 if TYPE_CHECKING:
@@ -18,17 +17,21 @@ if TYPE_CHECKING:
 
 
 class Bounds(NamedTuple):
-    """All that one forward pass computed, of M rows with a label and B without."""
+    """All that one forward pass computed, of M rows with a label and B without.
+
+    R rows are decoded: each of the M with its label, each of the B with every class that counts.
+    """
 
     hidden: tuple[np.ndarray, ...]  # of the classifier, each (M + B, H)
-    log_q: np.ndarray  # (M + B, C) nats, log q(y|x) of every class
-    x: np.ndarray  # (M + C·B, D), each row once for every label that it may have
-    condition: np.ndarray  # (M + C·B, C), those labels, one-hot
-    noise: np.ndarray  # (L, M + C·B, Z)
-    trace: Trace  # of bounds on log p(x|y), one for each of these rows
+    log_q: np.ndarray  # (M + B, C) nats, log q(y|x) of every class; −∞ for one that is left out
+    places: tuple[np.ndarray, np.ndarray]  # in with_class of the last R − M rows that are decoded
+    x: np.ndarray  # (R, D)
+    condition: np.ndarray  # (R, C), labels, one-hot
+    noise: np.ndarray  # (L, R, Z)
+    trace: ConditionalTrace  # of bounds on log p(x|y), one for each of these rows
     with_label: np.ndarray  # (M,) nats, L of the label
     log_q_y: np.ndarray  # (M,) nats, log q(y|x) of the label
-    with_class: np.ndarray  # (C, B) nats, L of every class
+    with_class: np.ndarray  # (C, B) nats, L of every class; 0 for one that is left out
     unlabelled: np.ndarray  # (B,) nats, U
 
 
@@ -40,14 +43,18 @@ class Weights(NamedTuple):
     alpha: float
 
 
-def completions(labels: np.ndarray, n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows 0 … M − 1 with the label of each, then rows M … n − 1 with class 0, with class 1, …
+def log_class_probabilities(logits: np.ndarray, M: int, negligible: float) -> np.ndarray:
+    """log q_k, −∞ in rows from M on where q_k < negligible, and the others rescaled to sum to one.
 
-    labels (M,) -> rows, labels, each (M + C·B,), B = n − M      [semi_supervised.2]
+    logits (M + B, C) -> (M + B, C). Such a q is a q like any other: U stays a bound, and a sum
+    over fewer classes.                                          [semi_supervised.2]
     """
-    M = len(labels)
-    rows = np.concatenate([np.arange(M), np.tile(np.arange(M, n), classes)])
-    return rows, np.concatenate([labels, np.repeat(np.arange(classes), n - M)])
+    log_q = log_softmax(logits)
+    if not negligible:
+        return log_q
+    rare = log_q < np.log(negligible)
+    rare[:M] = False
+    return log_softmax(np.where(rare, -np.inf, logits))
 
 
 def marginal_bound(with_class: np.ndarray, log_q: np.ndarray) -> np.ndarray:
@@ -57,7 +64,7 @@ def marginal_bound(with_class: np.ndarray, log_q: np.ndarray) -> np.ndarray:
     U = log Σ_k e^L_k − KL(q ‖ softmax(L)).                      [semi_supervised.3]
     Kingma, Rezende, Mohamed & Welling 2014, eq. (7).
     """
-    return np.sum(np.exp(log_q) * (with_class.T - log_q), axis=1)
+    return np.sum(np.exp(log_q) * _surplus(with_class, log_q), axis=1)
 
 
 def marginal_bound_backward(
@@ -69,30 +76,43 @@ def marginal_bound_backward(
     da (B, C)
     """
     dL = dbound[:, None] * np.exp(log_q)
-    surplus = with_class.T - log_q - marginal_bound(with_class, log_q)[:, None]
+    surplus = _surplus(with_class, log_q) - marginal_bound(with_class, log_q)[:, None]
     return dL.T, dL * surplus
 
 
+def _surplus(with_class, log_q):
+    """L_k − log q_k, (B, C); 0 where q_k is 0, since 0 log 0 is."""
+    return np.where(log_q > -np.inf, with_class.T - log_q, 0)
+
+
 def bounds(
-    model: SemiSupervisedVAE, x: np.ndarray, labels: np.ndarray, noise: np.ndarray
+    model: SemiSupervisedVAE,
+    x: np.ndarray,
+    labels: np.ndarray,
+    noise: np.ndarray,
+    negligible: float = 0.0,
 ) -> Bounds:
     """L = bound on log p(x|y) + log p(y) where y is known [semi_supervised.1], U elsewhere.
 
     x (M + B, D), rows with a label first; labels (M,); noise (L, M + B, Z) -> Bounds
+    negligible      q(y|x) below it is taken for 0; 0 sums over every class
     A row has the same noise with every class: the classifier learns from differences between
     classes, and these have less noise than their terms.
     """
-    M, C, classifier = len(labels), model.classes, model.classifier
+    M, classifier = len(labels), model.classifier
     hidden, logits = stack(x, classifier.layers, ACTIVATIONS[classifier.activation])
-    log_q = log_softmax(logits)
-    rows, completed = completions(labels, len(x), C)
-    inputs = x[rows], np.eye(C, dtype=model.dtype)[completed], noise[:, rows]
+    log_q = log_class_probabilities(logits, M, negligible)
+    places = classes, unknown = np.nonzero(np.exp(log_q[M:].T))
+    rows = np.concatenate([np.arange(M), M + unknown])
+    completed = np.concatenate([labels, classes])
+    inputs = x[rows], np.eye(model.classes, dtype=model.dtype)[completed], noise[:, rows]
     trace = conditional_elbo(model.vae, *inputs)
     joint = trace.bound + model.log_py[completed]
-    with_class = joint[M:].reshape(C, -1)
+    with_class = np.zeros((model.classes, len(x) - M), model.dtype)
+    with_class[places] = joint[M:]
     unlabelled = marginal_bound(with_class, log_q[M:])
     log_q_y = log_q[np.arange(M), labels]
-    return Bounds(hidden, log_q, *inputs, trace, joint[:M], log_q_y, with_class, unlabelled)
+    return Bounds(hidden, log_q, places, *inputs, trace, joint[:M], log_q_y, with_class, unlabelled)
 
 
 def bounds_backward(
@@ -117,7 +137,7 @@ def bounds_backward(
     dwith_class, da_unknown = marginal_bound_backward(*unknown)
 
     # joint = trace.bound + log_py
-    djoint = np.concatenate([dwith_label, dwith_class.ravel()])
+    djoint = np.concatenate([dwith_label, dwith_class[passed.places]])
     inputs = passed.x, passed.condition, passed.noise, passed.trace
     conditional_elbo_backward(djoint, model.vae, *inputs, out=grads.vae)
 

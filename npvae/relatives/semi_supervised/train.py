@@ -57,6 +57,7 @@ def train_semi_supervised(
     optimizer: Optimizer,
     rng: np.random.Generator,
     alpha: float = 1.0,
+    negligible: float = 0.0,
     batch_size: int = 100,
     binarize: bool = False,
     x_val: ArrayLike | None = None,
@@ -72,6 +73,8 @@ def train_semi_supervised(
     labels (N,)     0 … C − 1, or −1 where the label is unknown; each class at least once
     alpha           weight of the classifier's own loss. It is not scaled by anything: 0.1 is the
                     paper's, whose sums over N rows have 0.1·N
+    negligible      q(y|x) below it is taken for 0, and the class left out; 1e-5 saves most of the
+                    time once the classifier is sure. 0 sums over every class
     x_val, labels_val   other rows, all labels known, judged after each epoch
     Raises TypeError or ValueError at once if an argument is not as described, NonFiniteError
     during training.
@@ -83,6 +86,7 @@ def train_semi_supervised(
     labels = check_partial_labels("labels", labels, model.classes, len(rows))
     validation = _check_validation(x_val, labels_val, model, reading)
     check_number("alpha", alpha, low=0, low_allowed=True)
+    check_number("negligible", negligible, low=0, low_allowed=True, high=1 / model.classes)
     check_settings(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, rng=rng, progress=progress
     )
@@ -91,7 +95,7 @@ def train_semi_supervised(
         Rows(rows[chosen], unit, model.dtype, binarize) for chosen in (known, ~known)
     )
     weights = Weights(float(known.mean()), float((~known).mean()), float(alpha))
-    settings = weights, batch_size, optimizer, *rng.spawn(4)
+    settings = weights, float(negligible), batch_size, optimizer, *rng.spawn(4)
     run = _Run(model, with_label, labels[known], unlabelled, *settings)
     records = _epochs(run, epochs, validation, progress)
     return must_be_iterated("relatives.train_semi_supervised", records)
@@ -126,6 +130,7 @@ class _Run(NamedTuple):
     labels: np.ndarray
     unlabelled: Rows
     weights: Weights
+    negligible: float
     batch_size: int
     optimizer: Optimizer
     order_rng: np.random.Generator
@@ -141,6 +146,7 @@ def descend(
     labels: np.ndarray,
     noise: np.ndarray,
     weights: Weights,
+    negligible: float = 0.0,
     grads: Joined | None = None,
     whole=ANYWHERE,
 ) -> Bounds:
@@ -150,9 +156,9 @@ def descend(
     the step; grads and whole as in `training.descend`
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
-        passed = bounds(model, x, labels, noise)
-        named = {"log q(y|x)": passed.log_q, "log p(x|z, y)": passed.trace.log_px_z}
-        require_finite(named | {"bound": passed.trace.bound})
+        passed = bounds(model, x, labels, noise, negligible)
+        require_finite({"log p(x|z, y)": passed.trace.log_px_z, "log q(y|x)": passed.log_q_y})
+        require_finite({"bound": passed.unlabelled, "bound with a label": passed.with_label})
         dpassed = loss_backward(passed, weights)
         grads = bounds_backward(*dpassed, model, x, labels, passed, grads)
         with whole:
@@ -187,7 +193,8 @@ def _visit_all_rows(run, drawn, epoch, bar):
         x = np.concatenate([run.with_label.take(chosen, rng=run.target_rng), batch])
         noise = run.noise_rng.standard_normal((1, len(x), model.vae.latent_dim), model.dtype)
         labels = run.labels[chosen]
-        passed = descend(model, run.optimizer, x, labels, noise, run.weights, grads, whole)
+        settings = run.weights, run.negligible
+        passed = descend(model, run.optimizer, x, labels, noise, *settings, grads, whole)
         values = passed.unlabelled, passed.with_label, passed.log_q_y
         means = [value.mean(dtype=np.float64) for value in values]
         told.append((len(rows), loss(passed, run.weights), *means))
