@@ -234,4 +234,5 @@ class VAE:
         truncated, not an npz, of another version, an array is missing or misshapen, or its
         likelihood is another.
         """
-        return cls(*storage.load(path, likelihood))
+        arrays, *choices = storage.load(path, likelihood)
+        return cls(Params(*arrays), *choices)

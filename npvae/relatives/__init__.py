@@ -26,6 +26,7 @@ from .conditional import (
     conditional_elbo_backward,
     conditional_log_likelihood,
     evaluate_conditional,
+    marginal_log_likelihood,
     one_hot,
     train_conditional,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "evaluate_conditional",
     "fit_logistic_pca",
     "from_decoder",
+    "marginal_log_likelihood",
     "naive_bayes",
     "one_hot",
     "penalized_optimum",

@@ -4,21 +4,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._checks import check_choice
+from .._checks import check_choice, check_positive_int
 from .._choices import check_choices, check_widths
 from ..dense import Layer
 from ..likelihoods import LIKELIHOODS
-from ..params import Params
 from . import archive
 
 
-def save(path, params, likelihood, activation):
+def save(path, params, likelihood, activation, condition_dim=0):
     """Write a model to path, unless `load` would refuse it. Raises as `VAE.save` does."""
     own = type(likelihood) in LIKELIHOODS.values()
     dtype = params.rows[0].dtype
     header = {
-        "data_dim": params.encoder[0].W.shape[0],
-        "latent_dim": params.decoder[0].W.shape[0],
+        "data_dim": params.encoder[0].W.shape[0] - condition_dim,
+        "latent_dim": params.decoder[0].W.shape[0] - condition_dim,
         "hidden": [layer.b.size for layer in params.encoder[:-1]],
         "decoder_hidden": [layer.b.size for layer in params.decoder[:-1]],
         "likelihood": _name(likelihood),
@@ -26,14 +25,17 @@ def save(path, params, likelihood, activation):
         "activation": activation,
         "dtype": dtype.name,
     }
+    if condition_dim:
+        prior = [layer.b.size for layer in params.prior[:-1]] if params.prior else None
+        header |= {"condition_dim": condition_dim, "prior_hidden": prior}
     _, shapes = _read_choices(header, likelihood)
     arrays = params.arrays()
     archive.check(f"cannot save to {path}", shapes, dtype, arrays)
     archive.write(path, header, arrays)
 
 
-def load(path, likelihood):
-    """-> params, likelihood, activation of the model in path. Raises as `VAE.load` does."""
+def load(path, likelihood, *, conditional=False):
+    """-> stacks and what is learned, likelihood, activation. Raises as `VAE.load` does."""
     header, arrays = archive.read(path)
     try:
         name = header["likelihood"]
@@ -42,13 +44,17 @@ def load(path, likelihood):
         raise ValueError(f"{path} has a damaged header: {error}") from error
     if likelihood not in (None, chosen):
         raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
+    if conditional != ("condition_dim" in header):
+        kind = "a VAE without a condition" if conditional else "a relatives.ConditionalVAE"
+        raise ValueError(f"{path} holds {kind}; its own load reads it")
     archive.check(path, shapes, np.dtype(header["dtype"]), arrays)
-    encoder, decoder = (
-        [Layer(arrays[f"{part}/{i}/W"], arrays[f"{part}/{i}/b"]) for i in range(1 + len(hidden))]
-        for part, hidden in (("encoder", header["hidden"]), ("decoder", header["decoder_hidden"]))
-    )
+    parts = {"encoder": [], "decoder": []} | ({"prior": []} if conditional else {})
+    for name in shapes:
+        part, _, rest = name.partition("/")
+        if rest.endswith("/W"):
+            parts[part].append(Layer(arrays[name], arrays[f"{name[:-1]}b"]))
     learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
-    return Params(encoder, decoder, learned), chosen, header["activation"]
+    return (*parts.values(), learned), chosen, header["activation"]
 
 
 def _name(likelihood):
@@ -75,15 +81,31 @@ def _read_choices(header, likelihood=None):
     return likelihood, _shapes(likelihood, **header)
 
 
-def _shapes(likelihood, *, data_dim, latent_dim, hidden, decoder_hidden, activation, dtype):
+def _shapes(
+    likelihood,
+    *,
+    data_dim,
+    latent_dim,
+    hidden,
+    decoder_hidden,
+    activation,
+    dtype,
+    condition_dim=0,
+    prior_hidden=None,
+):
     check_choices(data_dim, latent_dim, likelihood, activation)
     check_choice("dtype", dtype, ("float32", "float64"))
     hidden = check_widths("hidden", hidden)
     decoder_hidden = check_widths("decoder_hidden", decoder_hidden)
     stacks = {
-        "encoder": (data_dim, *hidden, 2 * latent_dim),
-        "decoder": (latent_dim, *decoder_hidden, likelihood.output_width(data_dim)),
+        "encoder": (data_dim + condition_dim, *hidden, 2 * latent_dim),
+        "decoder": (latent_dim + condition_dim, *decoder_hidden, likelihood.output_width(data_dim)),
     }
+    if condition_dim != 0:
+        check_positive_int("condition_dim", condition_dim)
+    if prior_hidden is not None:
+        hidden = check_widths("prior_hidden", prior_hidden)
+        stacks["prior"] = (condition_dim, *hidden, 2 * latent_dim)
     shapes = {}
     for part, widths in stacks.items():
         for i, shape in enumerate(pairwise(widths)):

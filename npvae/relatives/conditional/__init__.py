@@ -10,7 +10,7 @@ train       `train_conditional`
 
 from .bound import ConditionalTrace, conditional_elbo, conditional_elbo_backward
 from .conditions import one_hot
-from .judge import conditional_log_likelihood, evaluate_conditional
+from .judge import conditional_log_likelihood, evaluate_conditional, marginal_log_likelihood
 from .model import ConditionalVAE
 from .train import train_conditional
 
@@ -21,6 +21,7 @@ __all__ = [
     "conditional_elbo_backward",
     "conditional_log_likelihood",
     "evaluate_conditional",
+    "marginal_log_likelihood",
     "one_hot",
     "train_conditional",
 ]

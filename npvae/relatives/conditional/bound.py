@@ -13,7 +13,7 @@ import numpy as np
 
 from ...activations import ACTIVATIONS
 from ...dense import dense_backward_input, stack, stack_backward
-from ...elbo import CLOSED_FORM, _check_batch, _check_dbound, decode
+from ...elbo import CLOSED_FORM, _check_array, _check_batch, _check_dbound, decode
 from ...kl import gaussian_kl
 from ...objectives import Objective, check_objective
 from ...reparameterization import reparameterize, reparameterize_backward
@@ -73,9 +73,10 @@ def conditional_elbo(
     nats, or another objective.                                  [conditional.1]
 
     x (B, D), condition (B, C), noise (L, B, Z) from N(0, I) -> ConditionalTrace with bound (B,)
-    Raises as `elbo` does.
+    Raises as `elbo` does, and if condition is of another shape or dtype.
     """
     _check_batch(model, x, noise)
+    _check_condition(model, x, condition)
     check_objective(objective)
     objective.check_samples(len(noise))
 
@@ -126,6 +127,8 @@ def conditional_elbo_backward(
     """
     _check_batch(model, x, noise)
     _check_dbound(model, dbound, trace)
+    if noise.shape != trace.z.shape:
+        raise ValueError(f"noise has shape {noise.shape}; the trace was made with {trace.z.shape}")
     Z, activation = model.latent_dim, ACTIVATIONS[model.activation]
     params, grads = model.params, out or model.params.empty_like()
 
@@ -170,3 +173,12 @@ def conditional_elbo_backward(
     inputs = dheads, trace.encoder_input, params.encoder, activation, trace.encoder_hidden
     stack_backward(*inputs, out=grads.encoder)
     return grads
+
+
+def _check_condition(model, x, condition):
+    _check_array("condition", condition, model.dtype)
+    if condition.shape != (len(x), model.condition_dim):
+        raise ValueError(
+            f"condition has shape {condition.shape}; expected (B, C) with B = {len(x)}, "
+            f"C = {model.condition_dim}"
+        )

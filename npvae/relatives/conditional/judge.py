@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._checks import check_positive_int, check_rng
 from ...evaluation import Evaluation, _require_finite, per_row, summarize
-from ...importance import LogLikelihood, log_likelihood
+from ...importance import LogLikelihood, UnreliableWarning, log_likelihood
 from .bound import conditional_elbo
 from .model import ConditionalVAE
 
@@ -21,7 +23,7 @@ def evaluate_conditional(
     batch_size: int = 1000,
     rng: np.random.Generator,
 ) -> Evaluation:
-    """The mean over rows of the bound on log p(x|c), as `npvae.evaluate`.  [conditional.1]
+    """The mean over rows of the bound on log p(x|c), as `npvae.evaluate`.   [conditional.1]
 
     x (N, D), condition (N, C), samples L -> Evaluation; its kl is to p(z|c), and a unit is active
     where the mean of q(z|x, c), in the prior's units, varies over the rows
@@ -50,22 +52,43 @@ def conditional_log_likelihood(
     samples: int = 5000,
     rng: np.random.Generator,
 ) -> LogLikelihood:
-    """log p(x|c) by `npvae.log_likelihood` of the VAE that the model is given c. [conditional.7]
+    """log p(x|c), by `npvae.log_likelihood` of the VAE that the model is at c.  [conditional.7]
 
     x (N, D), condition (N, C), samples K -> LogLikelihood of the N rows
-    Rows of equal conditions go together: ten classes take the time of one VAE. Where each row has
-    a condition of its own, rows go one by one, which takes longer.
-    Raises and warns as `npvae.log_likelihood` does, naming a row among those of its condition.
+    Rows of one condition go together, so ten classes take the time of one VAE; where every row
+    has a condition of its own they go one by one.
+    Raises and warns as `npvae.log_likelihood` does; errors count the rows of one condition.
     """
     kept = model.rows("x", x)
     c = model.check_condition("condition", condition, len(kept.x))
     check_positive_int("samples", samples)
     check_rng(rng)
-    conditions, group = np.unique(c, axis=0, return_inverse=True)
     result = LogLikelihood(*np.empty((4, len(c))))
-    for g, one in enumerate(conditions):
-        (rows,) = np.nonzero(group.reshape(-1) == g)
-        found = log_likelihood(model.given(one), kept.x[rows], samples=samples, rng=rng)
-        for values, of_rows in zip(result, found, strict=True):
-            values[rows] = of_rows
+    conditions, group = np.unique(c, axis=0, return_inverse=True)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UnreliableWarning)
+        for g, one in enumerate(conditions):
+            rows = np.flatnonzero(group.reshape(-1) == g)
+            x_g = kept.take(rows, rng=rng)
+            found = log_likelihood(model.given(one), x_g, samples=samples, rng=rng)
+            for values, of_rows in zip(result, found, strict=True):
+                values[rows] = of_rows
+    if told:
+        where = f"for {len(told)} of {len(conditions)} conditions; the first says:"
+        warnings.warn(f"{where} {told[0].message}", UnreliableWarning, stacklevel=2)
     return result
+
+
+def marginal_log_likelihood(log_px_c: ArrayLike, log_pc: ArrayLike) -> np.ndarray:
+    """log p(x) = log Σ_c p(c) p(x|c), in nats.                  [conditional.8]
+
+    log_px_c (N, K), a column for each of K conditions, log_pc (K,) -> (N,)
+    What knowing c is worth, log p(x|c) − log p(x), is at most −log p(c).    [conditional.9]
+    Raises ValueError unless there is a column for each condition.
+    """
+    log_px_c, log_pc = np.asarray(log_px_c, np.float64), np.asarray(log_pc, np.float64)
+    if log_px_c.ndim != 2 or log_pc.shape != log_px_c.shape[1:]:
+        raise ValueError(
+            f"log_px_c has shape {log_px_c.shape} and log_pc {log_pc.shape}; expected (N, K), (K,)"
+        )
+    return np.logaddexp.reduce(log_px_c + log_pc, axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -16,6 +17,7 @@ from ...dense import Layer, init_layers, stack
 from ...likelihoods import Likelihood
 from ...params import Params, Stacks
 from ...reparameterization import reparameterize
+from ...storage import model as storage
 from ...training import Rows
 from ...vae import ENCODED_ROWS, VAE
 from .bound import conditional_prior
@@ -213,6 +215,17 @@ class ConditionalVAE:
         """
         return check_condition(name, condition, self.condition_dim, n, self.dtype)
 
+    def save(self, path: str | PathLike) -> None:
+        """Write the model to one .npz, as `VAE.save` does. Raises as that does."""
+        choices = self.params, self.likelihood, self.activation
+        storage.save(path, *choices, condition_dim=self.condition_dim)
+
+    @classmethod
+    def load(cls, path: str | PathLike, *, likelihood: Likelihood | None = None) -> ConditionalVAE:
+        """The model that `save` wrote to path. Raises as `VAE.load` does."""
+        arrays, *choices = storage.load(path, likelihood, conditional=True)
+        return cls(ConditionalParams(*arrays), *choices)
+
     def copy(self) -> ConditionalVAE:
         """A copy of the model, which does not change when this one is trained."""
         return self.astype(self.dtype)
@@ -222,12 +235,12 @@ class ConditionalVAE:
         return dataclasses.replace(self, params=self.params.astype(check_dtype(dtype)))
 
     def __repr__(self) -> str:
-        widths = "-".join(str(layer.b.size) for layer in self.params.encoder[:-1])
-        prior = "N(m(c), s²(c))" if self.params.prior else "N(0, I)"
-        return (
-            f"ConditionalVAE({self.data_dim} | {self.condition_dim}-{widths}-{self.latent_dim}, "
-            f"prior {prior}, {self.activation}, {self.likelihood!r}, {self.dtype})"
-        )
+        """Widths from x and c to z, and the choices."""
+        hidden = [layer.b.size for layer in self.params.encoder[:-1]]
+        widths = "-".join(map(str, [self.data_dim, *hidden, self.latent_dim]))
+        prior = "N(m(c), diag s²(c))" if self.params.prior else "N(0, I)"
+        choices = f"{self.activation}, {self.likelihood!r}, {self.dtype}"
+        return f"ConditionalVAE({widths} given {self.condition_dim}, prior {prior}, {choices})"
 
     def _decoder_output(self, z, condition):
         z = matrix("z", z, columns=self.latent_dim, letters="(N, Z)", dtype=self.dtype)
