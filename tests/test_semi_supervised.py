@@ -248,21 +248,21 @@ def test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch():
 
 
 def patterns(n, rng):
-    """Three prototypes of 20 pixels, a quarter of the pixels turned over."""
-    prototypes = np.random.default_rng(5).integers(2, size=(C, 20))
+    """Three prototypes of 30 pixels, a quarter of the pixels turned over."""
+    prototypes = np.random.default_rng(5).integers(2, size=(C, 30))
     labels = rng.integers(C, size=n)
-    return (prototypes[labels] ^ (rng.random((n, 20)) < 0.25)).astype(np.float32), labels
+    return (prototypes[labels] ^ (rng.random((n, 30)) < 0.25)).astype(np.float32), labels
 
 
-def test_rows_without_a_label_teach_what_one_label_a_class_cannot():
+def test_rows_without_a_label_teach_what_two_labels_a_class_cannot():
     rng = np.random.default_rng(0)
     x, truth = patterns(600, rng)
     labels = np.full(600, -1)
     for k in range(C):
-        labels[np.flatnonzero(truth == k)[0]] = k
+        labels[np.flatnonzero(truth == k)[:2]] = k
     test, test_labels = patterns(1000, rng)
     choices = {"hidden": (16,), "rng": rng}
-    predictor = Predictor.init(20, likelihood=npvae.Categorical(C), **choices)
+    predictor = Predictor.init(30, likelihood=npvae.Categorical(C), **choices)
     known, optimizer = labels >= 0, npvae.Adam(0.01)
     list(
         train_predictor(
@@ -270,21 +270,21 @@ def test_rows_without_a_label_teach_what_one_label_a_class_cannot():
         )
     )
     model = SemiSupervisedVAE.init(
-        20, classes=C, latent_dim=1, likelihood=npvae.Bernoulli(), **choices
+        30, classes=C, latent_dim=1, likelihood=npvae.Bernoulli(), **choices
     )
     *_, last = train_semi_supervised(
         model,
         x,
         labels,
-        epochs=20,
+        epochs=30,
         optimizer=npvae.Adam(0.01),
         batch_size=50,
         rng=rng,
         x_val=test,
         labels_val=test_labels,
     )
-    assert predictor.accuracy(test, test_labels) < 0.85
-    assert last.validation_accuracy > 0.95
+    assert predictor.accuracy(test, test_labels) < 0.8
+    assert last.validation_accuracy > 0.9
     assert last.validation_accuracy == model.classifier.accuracy(test, test_labels)
     assert all(len(line) <= 80 for line in str(last).splitlines())
 
