@@ -126,6 +126,7 @@ def conditional_elbo_backward(
     -> ConditionalParams; if out is given, it is overwritten and returned
     """
     _check_batch(model, x, noise)
+    _check_condition(model, x, condition)
     _check_dbound(model, dbound, trace)
     if noise.shape != trace.z.shape:
         raise ValueError(f"noise has shape {noise.shape}; the trace was made with {trace.z.shape}")

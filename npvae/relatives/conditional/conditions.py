@@ -36,7 +36,7 @@ def check_condition(name, condition, C, n, dtype):
     rows = condition if array.ndim != 1 else array[None]
     rows = matrix(name, rows, columns=C, letters="(N, C)", dtype=dtype)
     if len(rows) not in (1, n):
-        raise ValueError(f"{name} has {len(rows)} rows; x has {n}")
+        raise ValueError(f"{name} has {len(rows)} rows; expected {n}, or one for all")
     return np.broadcast_to(rows, (n, C))
 
 

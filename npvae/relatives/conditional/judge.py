@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike
 
 from ..._checks import check_positive_int, check_rng
 from ...evaluation import Evaluation, _require_finite, per_row, summarize
-from ...importance import LogLikelihood, UnreliableWarning, log_likelihood
+from ...importance import (
+    EFFECTIVE_SAMPLES,
+    LogLikelihood,
+    UnreliableWarning,
+    _warn_of_unreliable,
+    log_likelihood,
+)
+from ...pareto import tail_size
 from .bound import conditional_elbo
 from .model import ConditionalVAE
 
@@ -65,17 +72,16 @@ def conditional_log_likelihood(
     check_rng(rng)
     result = LogLikelihood(*np.empty((4, len(c))))
     conditions, group = np.unique(c, axis=0, return_inverse=True)
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always", UnreliableWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreliableWarning)  # told below, of all rows at once
         for g, one in enumerate(conditions):
             rows = np.flatnonzero(group.reshape(-1) == g)
-            x_g = kept.take(rows, rng=rng)
-            found = log_likelihood(model.given(one), x_g, samples=samples, rng=rng)
+            batch = kept.take(rows, rng=rng)
+            found = log_likelihood(model.given(one), batch, samples=samples, rng=rng)
             for values, of_rows in zip(result, found, strict=True):
                 values[rows] = of_rows
-    if told:
-        where = f"for {len(told)} of {len(conditions)} conditions; the first says:"
-        warnings.warn(f"{where} {told[0].message}", UnreliableWarning, stacklevel=2)
+    if samples >= EFFECTIVE_SAMPLES:  # with fewer it is known
+        _warn_of_unreliable(result, tail_size(samples))
     return result
 
 
