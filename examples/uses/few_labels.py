@@ -24,6 +24,7 @@ from npvae.relatives.semi_supervised import UNLABELLED, SemiSupervisedVAE, train
 
 HIDDEN, LATENT, ACTIVATION = (500,), 50, "softplus"
 CLASSIFIER_STEPS = 2000
+NEGLIGIBLE = 1e-5  # classes that the classifier gives less are left out of M2's sum
 
 
 class Data(NamedTuple):
@@ -58,7 +59,7 @@ def parse_args():
     add("--images", type=int, default=50_000, help="to learn from")
     add("--epochs", type=int, default=20, help="of M2")
     add("--vae-epochs", type=int, default=20, help="of the VAE that M1 and others start from")
-    add("--alpha", type=float, default=0.1, help="weight of the classifier's own loss in M2")
+    add("--alpha", type=float, default=1.0, help="weight of the classifier's own loss in M2")
     add("--seeds", type=int, nargs="+", default=[0], help="of labels, weights and order")
     add("--out", type=Path, default=Path("out"), help="folder for the pictures")
     return parser.parse_args()
@@ -130,10 +131,10 @@ def share_labels(data, likelihood, binarize, args, rng):
         rng=rng,
     )
     optimizer = npvae.Adam()
-    choices = {"alpha": args.alpha, "epochs": args.epochs, "binarize": binarize, "rng": rng}
+    choices = {"alpha": args.alpha, "negligible": NEGLIGIBLE, "epochs": args.epochs, "rng": rng}
     watched = {"x_val": data.x_val, "labels_val": data.labels_val}
     for epoch in train_semi_supervised(
-        model, data.x, data.labels, optimizer=optimizer, **choices, **watched
+        model, data.x, data.labels, optimizer=optimizer, binarize=binarize, **choices, **watched
     ):
         print(f"{epoch}, {epoch.seconds:.0f} s", flush=True)
         optimizer.learning_rate = 1e-3 * min(1, 2 * (1 - epoch.epoch / (args.epochs + 1)))

@@ -24,7 +24,7 @@ class Bounds(NamedTuple):
 
     hidden: tuple[np.ndarray, ...]  # of the classifier, each (M + B, H)
     log_q: np.ndarray  # (M + B, C) nats, log q(y|x) of every class; −∞ for one that is left out
-    places: tuple[np.ndarray, np.ndarray]  # in with_class of the last R − M rows that are decoded
+    places: tuple[np.ndarray, ...]  # in with_class of the last R − M rows that are decoded
     x: np.ndarray  # (R, D)
     condition: np.ndarray  # (R, C), labels, one-hot
     noise: np.ndarray  # (L, R, Z)
@@ -102,7 +102,7 @@ def bounds(
     M, classifier = len(labels), model.classifier
     hidden, logits = stack(x, classifier.layers, ACTIVATIONS[classifier.activation])
     log_q = log_class_probabilities(logits, M, negligible)
-    places = classes, unknown = np.nonzero(np.exp(log_q[M:].T))
+    classes, unknown = places = np.nonzero(np.exp(log_q[M:].T))
     rows = np.concatenate([np.arange(M), M + unknown])
     completed = np.concatenate([labels, classes])
     inputs = x[rows], np.eye(model.classes, dtype=model.dtype)[completed], noise[:, rows]

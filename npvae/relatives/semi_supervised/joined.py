@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ...params import Stacks
+from ..conditional.model import ConditionalParams
 
 
 class Joined(NamedTuple):
     """What `training.step.update` goes through: rows and arrays of both."""
 
     classifier: Stacks
-    vae: Stacks
+    vae: ConditionalParams
 
     @property
     def rows(self) -> tuple[np.ndarray, ...]:
@@ -26,4 +27,4 @@ class Joined(NamedTuple):
 
     def empty_like(self) -> Joined:
         """The same shapes, whose numbers are yet to be written."""
-        return Joined(*(part.empty_like() for part in self))
+        return Joined(self.classifier.empty_like(), self.vae.empty_like())

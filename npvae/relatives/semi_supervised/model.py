@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -54,16 +55,27 @@ class SemiSupervisedVAE:
         if isinstance(likelihood, LearnedGaussian) and likelihood.optimal:
             raise ValueError(f"likelihood is {likelihood!r}; expected one that a gradient moves")
         hidden = tuple(hidden) if isinstance(hidden, Iterable) else hidden
-        shared = {"hidden": hidden, "activation": activation, "dtype": dtype, "rng": rng}
-        choices = {"latent_dim": latent_dim, "likelihood": likelihood, "x_mean": x_mean}
-        vae = ConditionalVAE.init(data_dim, condition_dim=classes, **choices, **shared)
+        shared: dict[str, Any] = {
+            "hidden": hidden,
+            "activation": activation,
+            "dtype": dtype,
+            "rng": rng,
+        }
+        vae = ConditionalVAE.init(
+            data_dim,
+            condition_dim=classes,
+            latent_dim=latent_dim,
+            likelihood=likelihood,
+            x_mean=x_mean,
+            **shared,
+        )
         classifier = Predictor.init(data_dim, likelihood=Categorical(classes), **shared)
         return cls(vae, classifier)
 
     @property
     def classes(self) -> int:
         """C."""
-        return self.classifier.likelihood.levels
+        return len(self.classifier.layers[-1].b)
 
     @property
     def log_py(self) -> np.ndarray:

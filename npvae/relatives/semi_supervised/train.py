@@ -95,8 +95,17 @@ def train_semi_supervised(
         Rows(rows[chosen], unit, model.dtype, binarize) for chosen in (known, ~known)
     )
     weights = Weights(float(known.mean()), float((~known).mean()), float(alpha))
-    settings = weights, float(negligible), batch_size, optimizer, *rng.spawn(4)
-    run = _Run(model, with_label, labels[known], unlabelled, *settings)
+    run = _Run(
+        model,
+        with_label,
+        labels[known],
+        unlabelled,
+        weights,
+        float(negligible),
+        batch_size,
+        optimizer,
+        *rng.spawn(4),
+    )
     records = _epochs(run, epochs, validation, progress)
     return must_be_iterated("relatives.train_semi_supervised", records)
 
