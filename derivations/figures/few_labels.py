@@ -95,7 +95,7 @@ def main():
     draw(panels[1], classifiers["as it is"], x, labels, "and 598 points without")
     classifiers, x, labels = drawn["not found"]
     draw(panels[2], classifiers["as it is"], x, labels, "with two other labels")
-    figure.savefig(Path(__file__).with_suffix(".png"), dpi=130)
+    figure.savefig(Path(__file__).with_suffix(".png"), dpi=130, bbox_inches="tight")
 
 
 if __name__ == "__main__":

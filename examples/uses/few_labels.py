@@ -57,8 +57,9 @@ def parse_args():
     add("--labels", type=int, nargs="+", default=[100, 600, 1000, 3000], help="multiples of 10")
     add("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY", help=", ".join(WAYS))
     add("--images", type=int, default=50_000, help="to learn from")
-    add("--epochs", type=int, default=20, help="of M2")
+    add("--epochs", type=int, default=10, help="of M2")
     add("--vae-epochs", type=int, default=20, help="of the VAE that M1 and others start from")
+    add("--batch-size", type=int, default=20, help="of M2, of images without a label")
     add("--alpha", type=float, default=1.0, help="weight of the classifier's own loss in M2")
     add("--seeds", type=int, nargs="+", default=[0], help="of labels, weights and order")
     add("--out", type=Path, default=Path("out"), help="folder for the pictures")
@@ -132,9 +133,10 @@ def share_labels(data, likelihood, binarize, args, rng):
     )
     optimizer = npvae.Adam()
     choices = {"alpha": args.alpha, "negligible": NEGLIGIBLE, "epochs": args.epochs, "rng": rng}
+    choices |= {"batch_size": args.batch_size, "binarize": binarize}
     watched = {"x_val": data.x_val, "labels_val": data.labels_val}
     for epoch in train_semi_supervised(
-        model, data.x, data.labels, optimizer=optimizer, binarize=binarize, **choices, **watched
+        model, data.x, data.labels, optimizer=optimizer, **choices, **watched
     ):
         print(f"{epoch}, {epoch.seconds:.0f} s", flush=True)
         optimizer.learning_rate = 1e-3 * min(1, 2 * (1 - epoch.epoch / (args.epochs + 1)))
