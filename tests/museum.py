@@ -421,6 +421,29 @@ MUSEUM = (
         ),
         "tests/test_gan.py::test_no_two_weight_arrays_of_the_two_networks_start_alike",
     ),
+    # Conditions
+    Mistake(
+        "the condition forgotten at z",
+        (
+            (
+                "npvae/relatives/conditional/bound.py",
+                "decoder_input = beside(reparameterize(m, log_s2, z), condition)",
+                "decoder_input = beside(reparameterize(m, log_s2, z), 0 * condition)",
+            ),
+        ),
+        "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
+    Mistake(
+        "the conditional prior's KL taken against N(0, I)",
+        (
+            (
+                "npvae/relatives/conditional/bound.py",
+                "kl = gaussian_kl(mu, logvar)",
+                "kl = gaussian_kl(heads[:, :Z], heads[:, Z:])",
+            ),
+        ),
+        "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
     # Few labels
     Mistake(
         "the entropy of q(y|x) forgotten",
@@ -448,8 +471,7 @@ MUSEUM = (
                 "np.full_like(passed.log_q_y, -weights.alpha)",
             ),
         ),
-        "tests/test_semi_supervised.py::"
-        "test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch",
+        "tests/test_semi_supervised.py::test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch",
     ),
 )
 

@@ -20,7 +20,15 @@ from npvae.likelihoods import (
     LearnedGaussian,
 )
 from npvae.objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
-from npvae.relatives import GAN, Autoencoder, Predictor, SemiSupervisedVAE
+from npvae.relatives import (
+    GAN,
+    Autoencoder,
+    ConditionalVAE,
+    Predictor,
+    SemiSupervisedVAE,
+    conditional_elbo,
+    conditional_elbo_backward,
+)
 from npvae.relatives.autoencoder import autoencode, autoencode_backward
 from npvae.relatives.classifier.passes import read, read_backward
 from npvae.relatives.gan.losses import GENERATOR_LOSSES
@@ -175,6 +183,25 @@ def test_pytorch_computes_the_same_autoencoder(likelihood, activation):
     ours = autoencode_backward(dlog_px_z, model, x, seen, trace).arrays()
     family = peer("torch", "family")
     assert_equal(ours, family.autoencoder(model, x, seen, code_noise, dlog_px_z[0]))
+
+
+@pytest.mark.parametrize("prior_hidden", [None, (), (3,)], ids=["N(0, I)", "linear", "hidden"])
+@pytest.mark.parametrize("objective", ["elbo", "beta 4", "sampled", "total"])
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_pytorch_computes_the_same_conditional_vae(likelihood, objective, prior_hidden):
+    rng = np.random.default_rng(3)
+    choices = {"activation": "tanh", "dtype": np.float64, "rng": rng, "hidden": (5, 3)}
+    choices |= {"likelihood": LIKELIHOODS[likelihood], "prior_hidden": prior_hidden}
+    model = ConditionalVAE.init(4, condition_dim=3, latent_dim=2, **choices)
+    random_parameters(model.params, rng=rng)
+    x, condition = rng.integers(5, size=(6, 4)) / 4, rng.standard_normal((6, 3))
+    noise, dbound = rng.standard_normal((3, 6, 2)), rng.standard_normal(6)
+    inputs = model, x, condition, noise
+    trace = conditional_elbo(*inputs, OBJECTIVES[objective](3))
+    ours = conditional_elbo_backward(dbound, *inputs, trace).arrays()
+    bound, theirs = peer("torch", "family").conditional(*inputs, trace.objective, dbound)
+    np.testing.assert_allclose(trace.bound, bound, rtol=1e-12)
+    assert_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("activation", npvae.ACTIVATIONS)

@@ -10,8 +10,8 @@ from npvae import kernels
 
 SAME_BITS = """
 import contextlib, hashlib, itertools, numba, numpy as np, npvae
-from npvae.relatives import GAN, HMM, Autoencoder, Predictor, em
-from npvae.relatives import train_autoencoder, train_gan, train_predictor
+from npvae.relatives import GAN, HMM, Autoencoder, ConditionalVAE, Predictor, em, one_hot
+from npvae.relatives import train_autoencoder, train_conditional, train_gan, train_predictor
 
 def digest():
     rng = np.random.default_rng(0)
@@ -21,17 +21,20 @@ def digest():
     autoencoder = Autoencoder.init(784, hidden=(150,), latent_dim=20, **digit)
     predictor = Predictor.init(784, hidden=(100,), likelihood=npvae.Categorical(10), rng=rng)
     gan, hmm = GAN.init(784, rng=rng), HMM.init(binary, 20, length=28, rng=rng)
+    conditional = ConditionalVAE.init(784, condition_dim=10, prior_hidden=(), **digit)
     choices = {"epochs": 1, "rng": rng}
     optimizers = {f"{name}_optimizer": npvae.Adam() for name in ("generator", "discriminator")}
     runs = (
         train_autoencoder(autoencoder, x, optimizer=npvae.Adam(), code_sigma=0.1, **choices),
         train_predictor(predictor, x, labels, optimizer=npvae.Adam(), **choices),
+        train_conditional(conditional, x, one_hot(labels, 10), optimizer=npvae.Adam(), **choices),
         train_gan(gan, x, **optimizers, **choices),
         em(hmm, binary, steps=2),
     )
     for run in runs:
         list(run)
     learned = autoencoder.params, predictor.params, gan.generator, gan.discriminator
+    learned = *learned, conditional.params
     arrays = [a for stacks in learned for a in stacks.arrays().values()]
     data = b"".join(a.tobytes() for a in [*arrays, hmm.transition, hmm.params.logits])
     return hashlib.sha256(data).hexdigest()

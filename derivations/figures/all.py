@@ -11,6 +11,7 @@ but drawn from kernels.json.
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,10 +20,27 @@ from matplotlib.image import imread
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
-OF_MNIST = {"manifold", "vae_gan", "family"}  # in the book; others may be asked for it
+KEPT = Path(tempfile.gettempdir()) / "conditional.npz"
+OF_MNIST = {
+    "manifold",
+    "vae_gan",
+    "family",
+    "conditional",
+    "quadrants",
+}  # in the book; others may be asked for it
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
+    "conditional": (
+        EXAMPLES / "uses" / "conditional.py",
+        "--minutes",
+        15,
+        "--out",
+        HERE,
+        "--model",
+        KEPT,
+    ),
+    "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 

@@ -43,12 +43,14 @@ def parse_args():
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--minutes", type=float, default=60, help="of training, by the clock on the wall")
     add("--prior", choices=["label", "standard"], default="label", help="N(m(c), s²(c)) or N(0, I)")
+    add("--latent", type=int, default=50, help="Z")
     add("--test-images", type=int, default=1000, help="the first so many, for −log p(x|label)")
     add("--draws", type=int, default=5000, help="of z for each of them")
     add("--marginal", type=int, default=0, help="of these, so many are judged by every label")
     add("--judge", type=Path, help="a saved model, to be judged and not trained")
     add("--seed", type=int, default=0, help="of everything random")
-    add("--out", type=Path, default=Path("out"), help="folder for model and picture")
+    add("--out", type=Path, default=Path("out"), help="folder for the picture")
+    add("--model", type=Path, default=Path("out/conditional.npz"), help="where the model is kept")
     return parser.parse_args()
 
 
@@ -57,7 +59,7 @@ def fit(args, mnist, init_rng, train_rng):
         784,
         condition_dim=CLASSES,
         hidden=(200, 200),
-        latent_dim=50,
+        latent_dim=args.latent,
         likelihood=npvae.Bernoulli(),
         prior_hidden=() if args.prior == "label" else None,
         x_mean=mnist.train.mean(axis=0) / 255,
@@ -151,7 +153,8 @@ def main():
         model = ConditionalVAE.load(args.judge)
     else:
         model = fit(args, mnist, init_rng, train_rng)
-        model.save(args.out / "conditional.npz")
+        args.model.parent.mkdir(parents=True, exist_ok=True)
+        model.save(args.model)
     draw(model, data_rng).savefig(args.out / "conditional.png", dpi=150)
     recognise(model, mnist, data_rng)
     judge(args, model, mnist, judge_rng)

@@ -38,7 +38,7 @@ def parse_args():
     )
     add = parser.add_argument
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
-    add("--epochs", type=int, default=20, help="of each network, the last quarter at a tenth")
+    add("--epochs", type=int, default=12, help="of each network, the last quarter at a tenth")
     add("--test-images", type=int, default=500, help="the first so many")
     add("--draws", type=int, default=1000, help="of z for each of them")
     add("--seed", type=int, default=0, help="of everything random")
@@ -84,7 +84,7 @@ def main():
     mnist = npvae.datasets.load_mnist(args.data_dir)
     train, test = npvae.binarize(mnist.train, rng=rng), npvae.binarize(mnist.test, rng=rng)
     test = test[: args.test_images]
-    figure = Figure(figsize=(6.4, 9), layout="constrained")
+    figure = Figure(figsize=(6.2, 8.6), layout="constrained")
     for axes, (name, seen) in zip(figure.subplots(2, 1), SEEN.items(), strict=True):
         model, network = fit(args, seen, train, rng)
         x, c = test[:, ~seen], test[:, seen]
@@ -92,9 +92,10 @@ def main():
         theirs = network.log_prob(c, x)
         gain = ours.log_px - theirs
         print(
-            f"{name} quadrants seen, log p of the rest: conditional VAE {ours.log_px.mean():.2f}, "
-            f"one mean {theirs.mean():.2f} nats; difference {gain.mean():.2f} ± "
-            f"{gain.std() / np.sqrt(len(gain)):.2f}; {ours}"
+            f"{name} quadrants seen, log p of the rest in nats: conditional VAE "
+            f"{ours.log_px.mean():.2f}, one mean {theirs.mean():.2f}, difference {gain.mean():.2f} "
+            f"± {gain.std() / np.sqrt(len(gain)):.2f}\n{ours}",
+            flush=True,
         )
         show(axes, name, seen, test[:SHOWN], model, network, rng)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -102,12 +103,12 @@ def main():
 
 
 def show(axes, name, seen, images, model, network, rng):
-    """Columns of images: what is seen, draws of x and E[x|z, c], the one mean, and the image."""
+    """A column an image: what is seen, E[x|z, c] for draws of z, the one mean, and the image."""
     c, rows = images[:, seen], [np.where(seen, images, 0.5)]
     for _ in range(ANSWERS):
         rows.append(filled(images, seen, model.sample(len(c), c, rng=rng)))
     rows += [filled(images, seen, network.predict(c)), images]
-    names = ["seen", *[f"answer {k + 1}" for k in range(ANSWERS)], "one mean", "true"]
+    names = ["seen", *[f"answer {k + 1}" for k in range(ANSWERS)], "mean", "true"]
     sheet = tile(np.concatenate(rows).reshape(-1, 28, 28), len(images))
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=1, interpolation="none")
     axes.set_yticks(centres(len(rows), 28), names)

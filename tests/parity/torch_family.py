@@ -6,6 +6,7 @@ import torch
 from torch.distributions import Categorical, Normal, kl_divergence
 from torch.nn import functional as F
 
+from npvae.objectives import ClosedForm, ImportanceWeighted, Sampled
 from parity.torch_peer import ACTIVATIONS, PRIOR, distribution, stack
 
 
@@ -30,6 +31,32 @@ def autoencoder(model, x, seen, code_noise, dlog_px_z):
     output = stack(z, params, "decoder", model.activation)
     log_px_z = distribution(model.likelihood, output, params).log_prob(x).sum(dim=-1)
     return gradients(torch.sum(dlog_px_z * log_px_z), params)
+
+
+def conditional(model, x, condition, noise, objective, dbound):
+    """-> bound, the gradient of Σ_b dbound_b·bound_b; z and all densities in their own units."""
+    params = leaves(model.params)
+    x, c, noise, dbound = map(torch.tensor, (x, condition, noise, dbound))
+    mu, logvar = stack(torch.cat([x, c], -1), params, "encoder", model.activation).chunk(2, -1)
+    prior = PRIOR
+    if model.params.prior:
+        m, log_s2 = stack(c, params, "prior", model.activation).chunk(2, -1)
+        prior = Normal(m, torch.exp(log_s2 / 2))
+    q = Normal(mu, torch.exp(logvar / 2))
+    z = mu + torch.exp(logvar / 2) * noise
+    seen = torch.cat([z, c.expand(*z.shape[:-1], -1)], -1)
+    output = stack(seen, params, "decoder", model.activation)
+    log_px_z = distribution(model.likelihood, output, params).log_prob(x).sum(dim=-1)
+    log_w = log_px_z + torch.sum(prior.log_prob(z) - q.log_prob(z), dim=-1)
+    match objective:
+        case ClosedForm():
+            kl = kl_divergence(q, prior).sum(dim=-1)
+            bound = log_px_z.mean(dim=0) - objective.beta * kl
+        case Sampled():
+            bound = torch.mean(log_w, dim=0)
+        case ImportanceWeighted():
+            bound = torch.logsumexp(log_w, dim=0) - math.log(len(log_w))
+    return bound.detach().numpy(), gradients(torch.sum(dbound * bound), params)
 
 
 def classifier(predictor, x, labels):
