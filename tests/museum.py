@@ -32,6 +32,8 @@ CLOSED_FORM = "return trace.log_px_z.sum(axis=0) / len(noise) - self.beta * trac
 ROADS = "[dmu + roads.dmu, dlogvar + roads.dlogvar]"
 STARTS = "for start in range(0, n, batch_size):"
 
+FEW_LABELS = "npvae/relatives/semi_supervised/bounds.py"
+
 MUSEUM = (
     # What is raised
     Mistake(
@@ -513,6 +515,35 @@ MUSEUM = (
             ),
         ),
         "tests/test_conditional.py::test_the_bound_is_its_definition_in_plain_loops",
+    ),
+    # Few labels
+    Mistake(
+        "the entropy of q(y|x) forgotten",
+        (
+            (
+                FEW_LABELS,
+                "return np.where(log_q > -np.inf, with_class.T - log_q, 0)",
+                "return with_class.T",
+            ),
+        ),
+        "tests/test_semi_supervised.py::test_what_the_bound_loses_is_the_divergence_from_bayes_rule",
+    ),
+    Mistake(
+        "α multiplied by the batch",
+        (
+            (
+                FEW_LABELS,
+                "values = passed.with_label, passed.unlabelled, passed.log_q_y",
+                "values = passed.with_label, passed.unlabelled, "
+                "len(passed.log_q_y) * passed.log_q_y",
+            ),
+            (
+                FEW_LABELS,
+                "np.full_like(passed.log_q_y, -weights.alpha / len(passed.log_q_y))",
+                "np.full_like(passed.log_q_y, -weights.alpha)",
+            ),
+        ),
+        "tests/test_semi_supervised.py::test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch",
     ),
 )
 

@@ -28,6 +28,7 @@ from npvae.relatives import (
     Autoencoder,
     ConditionalVAE,
     Predictor,
+    SemiSupervisedVAE,
     conditional_elbo,
     conditional_elbo_backward,
 )
@@ -35,6 +36,12 @@ from npvae.relatives.autoencoder import autoencode, autoencode_backward
 from npvae.relatives.classifier.passes import read, read_backward
 from npvae.relatives.gan.losses import GENERATOR_LOSSES
 from npvae.relatives.gan.steps import discriminator_gradient, generator_gradient
+from npvae.relatives.semi_supervised.bounds import (
+    Weights,
+    bounds,
+    bounds_backward,
+    loss_backward,
+)
 
 TOLERANCE = 1e-10  # rounding, measured over 3,240 models, is below 2e-12
 ROUNDS = 2  # models drawn for each objective, likelihood and activation
@@ -260,3 +267,16 @@ def test_pytorch_sees_the_same_behind_y(likelihood, activation):
             A = observation.apply(np.eye(9)).T
             want = theirs.linear(vae, y, z, A, observation.sigma, observation.gram)
         assert_equal({"log_joint": log_joint, "dz": dz}, want)
+@pytest.mark.parametrize("likelihood", ["Bernoulli", "LearnedGaussian"])
+def test_pytorch_computes_the_same_sum_over_classes(likelihood, activation):
+    rng = np.random.default_rng(3)
+    choices = {"activation": activation, "dtype": np.float64, "rng": rng, "latent_dim": 2}
+    choices |= {"likelihood": LIKELIHOODS[likelihood], "hidden": (5, 3), "classes": 3}
+    model = SemiSupervisedVAE.init(4, **choices)
+    random_parameters(*model.params, rng=rng)
+    x, labels, noise = rng.random((6, 4)), np.array([2, 0]), rng.standard_normal((3, 6, 2))
+    weights = Weights(0.2, 0.8, 1.3)
+    passed = bounds(model, x, labels, noise)
+    ours = bounds_backward(*loss_backward(passed, weights), model, x, labels, passed).arrays()
+    theirs = peer("torch", "family").semi_supervised(model, x, labels, noise, weights)
+    assert_equal(ours, theirs)

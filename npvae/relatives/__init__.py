@@ -6,6 +6,7 @@ mixtures, naive_bayes, hmm   the bound made tight: one loop of EM               
 classifier                   maximum likelihood with labels                       chapter 2
 gan                          a decoder without an encoder                         chapter 19
 conditional                  a VAE that is told something beside x                chapter 22
+semi_supervised              one that sums over the labels it is not told         chapter 22b
 
 Not loaded by `import npvae`.
 """
@@ -46,6 +47,7 @@ from .mixtures import (
 )
 from .naive_bayes import NaiveBayes, naive_bayes
 from .pca import PCA, PenalizedOptimum, penalized_optimum, principal_cosines
+from .semi_supervised import SemiSupervisedEpoch, SemiSupervisedVAE, train_semi_supervised
 
 __all__ = [
     "GAN",
@@ -71,6 +73,8 @@ __all__ = [
     "PredictorEpoch",
     "Reconstruction",
     "SaltAndPepper",
+    "SemiSupervisedEpoch",
+    "SemiSupervisedVAE",
     "SphericalGaussians",
     "best_start",
     "code_noise_price",
@@ -93,4 +97,5 @@ __all__ = [
     "train_conditional",
     "train_gan",
     "train_predictor",
+    "train_semi_supervised",
 ]

@@ -74,7 +74,7 @@ def require_finite(quantities):
 
 def _largest(params, what=""):
     """The largest magnitude among params, all finite."""
-    weights, others = map(kernels.max_abs, params.rows)
-    if not math.isfinite(weights + others):
+    largest = [kernels.max_abs(row) for row in params.rows]
+    if not math.isfinite(sum(largest)):
         require_finite({what + name: a for name, a in params.arrays().items()})
-    return max(weights, others)
+    return max(largest)

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Categorical, Normal, kl_divergence
 from torch.nn import functional as F
 
 from npvae.objectives import ClosedForm, ImportanceWeighted, Sampled
@@ -84,3 +84,29 @@ def gan(model, x, noise, loss):
         gradients(lowered, params, "discriminator"),
         gradients(wanted, params, "generator"),
     )
+
+
+def semi_supervised(model, x, labels, noise, weights):
+    """-> the gradient of the loss of Kingma et al. 2014, class after class; labelled rows first."""
+    params, C, M = leaves(*model.params), model.classes, len(labels)
+    x, labels, noise = map(torch.tensor, (x, labels, noise))
+    log_q = F.log_softmax(stack(x, params, "network", model.classifier.activation), dim=-1)
+
+    def joint(k):
+        c = F.one_hot(torch.tensor(k), C).to(x.dtype)
+        seen = torch.cat([x, c.expand(len(x), C)], dim=-1)
+        mu, logvar = stack(seen, params, "encoder", model.vae.activation).chunk(2, dim=-1)
+        q = Normal(mu, torch.exp(logvar / 2))
+        z = mu + torch.exp(logvar / 2) * noise
+        z_c = torch.cat([z, c.expand(*z.shape[:-1], C)], dim=-1)
+        output = stack(z_c, params, "decoder", model.vae.activation)
+        log_px_z = distribution(model.vae.likelihood, output, params).log_prob(x).sum(dim=-1)
+        return log_px_z.mean(dim=0) - kl_divergence(q, PRIOR).sum(dim=-1) - math.log(C)
+
+    L = torch.stack([joint(k) for k in range(C)], dim=-1)
+    q = Categorical(logits=log_q[M:])
+    unlabelled = torch.sum(q.probs * L[M:], dim=-1) + q.entropy()
+    with_label, log_q_y = (a[:M].gather(1, labels[:, None]) for a in (L, log_q))
+    terms = with_label, unlabelled, log_q_y
+    loss = -sum(w * term.mean() for w, term in zip(weights, terms, strict=True))
+    return gradients(loss, params)
