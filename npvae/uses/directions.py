@@ -16,7 +16,7 @@ class UnreadableWarning(UserWarning):
 
 
 class Directions(NamedTuple):
-    """How P properties are read from a code, and how a code is changed so that one of them rises."""
+    """How P properties are read from a code, and what raises one of them and no other."""
 
     steps: np.ndarray  # (P, Z): step p raises property p by one of its units, and no other
     weights: np.ndarray  # (Z, P)
@@ -45,11 +45,11 @@ def mean_shift(mu: ArrayLike, t: ArrayLike) -> np.ndarray:
     along whatever goes with t in these rows, and raises t as read by its r2 only, not by 1.
     Raises TypeError or ValueError unless mu is finite, with a t for each row, not all the same.
     """
-    mu, t, dtype = _labelled(mu, t)
-    if t.shape[1] != 1:
-        raise ValueError(f"t has {t.shape[1]} columns; expected one property, (N,)")
-    mu, t = mu - mu.mean(axis=0), t[:, 0] - t.mean()
-    return (t @ mu / (t @ t)).astype(dtype)
+    codes, properties, dtype = _labelled(mu, t)
+    if properties.shape[1] != 1:
+        raise ValueError(f"t has {properties.shape[1]} columns; expected one property, (N,)")
+    codes, one = codes - codes.mean(axis=0), properties[:, 0] - properties.mean()
+    return (one @ codes / (one @ one)).astype(dtype)
 
 
 def directions(mu: ArrayLike, t: ArrayLike) -> Directions:
@@ -63,20 +63,20 @@ def directions(mu: ArrayLike, t: ArrayLike) -> Directions:
     no property is constant, and none is a sum of the others; warns UnreadableWarning of
     properties that the codes do not hold.
     """
-    mu, t, dtype = _labelled(mu, t)
-    N, Z = mu.shape
+    codes, properties, dtype = _labelled(mu, t)
+    N, Z = codes.shape
     if N <= Z + 1:
         raise ValueError(
             f"mu has {N} rows; expected more than Z + 1 = {Z + 1}, or a mean_shift, which needs two"
         )
-    centre, t_mean = mu.mean(axis=0), t.mean(axis=0)
-    codes, t = mu - centre, t - t_mean
-    W = np.linalg.lstsq(codes, t, rcond=None)[0]
+    centre, mean = codes.mean(axis=0), properties.mean(axis=0)
+    codes, properties = codes - centre, properties - mean
+    W = np.linalg.lstsq(codes, properties, rcond=None)[0]
     read = codes @ W
-    r2 = np.sum(read**2, axis=0) / np.sum(t**2, axis=0)
+    r2 = np.sum(read**2, axis=0) / np.sum(properties**2, axis=0)
     _check_readable(read, r2, N, Z)
     steps = np.linalg.solve(read.T @ read, read.T @ codes)
-    answer = steps, W, t_mean - centre @ W, r2
+    answer = steps, W, mean - centre @ W, r2
     return Directions(*(array.astype(dtype) for array in answer))
 
 
@@ -100,14 +100,16 @@ def _labelled(mu, t):
     """mu (N, Z), t (N, P), both float64, and mu's own dtype."""
     array = real_numbers("mu", mu)[0]
     columns = np.atleast_1d(array).shape[-1]
-    mu = matrix("mu", mu, columns=columns, letters="(N, Z)", dtype=np.float64)
-    t = real_numbers("t", t)[0]
-    t = t[:, None] if t.ndim == 1 else t
-    t = matrix("t", t, columns=np.atleast_1d(t).shape[-1], letters="(N, P)", dtype=np.float64)
-    if len(t) != len(mu):
-        raise ValueError(f"t has {len(t)} rows; mu has {len(mu)}")
-    same = np.ptp(t, axis=0) == 0
+    codes = matrix("mu", mu, columns=columns, letters="(N, Z)", dtype=np.float64)
+    table = real_numbers("t", t)[0]
+    table = table[:, None] if table.ndim == 1 else table
+    columns = np.atleast_1d(table).shape[-1]
+    properties = matrix("t", table, columns=columns, letters="(N, P)", dtype=np.float64)
+    if len(properties) != len(codes):
+        raise ValueError(f"t has {len(properties)} rows; mu has {len(codes)}")
+    same = np.ptp(properties, axis=0) == 0
     if same.any():
         p = same.argmax()
-        raise ValueError(f"property {p} of t is {t[0, p]:g} in all rows; expected it to vary")
-    return mu, t, array.dtype if array.dtype.kind == "f" else np.float64
+        value = properties[0, p]
+        raise ValueError(f"property {p} of t is {value:g} in all rows; expected it to vary")
+    return codes, properties, array.dtype if array.dtype.kind == "f" else np.float64

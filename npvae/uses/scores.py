@@ -1,4 +1,4 @@
-"""How odd is a row? Scores that are larger for odder rows, and how well they tell odd from usual."""
+"""How odd is a row? Scores, each larger for odder rows, and how well they tell odd from usual."""
 
 from __future__ import annotations
 
@@ -71,16 +71,15 @@ def auroc(score: ArrayLike, odd: ArrayLike) -> AUROC:
     Raises TypeError or ValueError unless both are (N,), no score is NaN, and rows of both kinds
     are there. DeLong, DeLong & Clarke-Pearson 1988.
     """
-    score, odd = _scores("score", score), _zeros_and_ones("odd", odd)
-    if score.shape != odd.shape:
-        raise ValueError(f"odd has {len(odd)} rows; score has {len(score)}")
-    if odd.all() or not odd.any():
-        kind = "odd" if odd.all() else "usual"
-        raise ValueError(f"all {len(odd)} rows are {kind}; expected some odd and some usual ones")
-    v, u = _placements(score, odd), _placements(-score, ~odd)
-    with np.errstate(invalid="ignore", divide="ignore"):  # of one row no variance is known: NaN
-        variance = sum(np.var(w) * len(w) / (np.float64(len(w)) - 1) / len(w) for w in (v, u))
-    return AUROC(float(v.mean()), float(np.sqrt(variance)))
+    scores, is_odd = _scores("score", score), _zeros_and_ones("odd", odd)
+    if scores.shape != is_odd.shape:
+        raise ValueError(f"odd has {len(is_odd)} rows; score has {len(scores)}")
+    if is_odd.all() or not is_odd.any():
+        kind = "odd" if is_odd.all() else "usual"
+        raise ValueError(f"all {len(is_odd)} rows are {kind}; expected some odd, some usual")
+    v, u = _placements(scores, is_odd), _placements(-scores, ~is_odd)
+    squared_error = _variance(v) / len(v) + _variance(u) / len(u)
+    return AUROC(float(v.mean()), float(np.sqrt(squared_error)))
 
 
 def code_length(x: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
@@ -106,7 +105,9 @@ def code_length(x: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     return -np.sum(betaln(n[..., 1] + 0.5, n[..., 0] + 0.5) - betaln(0.5, 0.5), axis=1)
 
 
-def complexity_corrected(log_px_score: ArrayLike, x: ArrayLike, shape: tuple[int, int]):
+def complexity_corrected(
+    log_px_score: ArrayLike, x: ArrayLike, shape: tuple[int, int]
+) -> np.ndarray:
     """−log p(x) − code_length(x) = log [p_coder(x)/p(x)], in nats.       [scores.6]
 
     log_px_score (N,) = −log p(x), as in Scores, of binary images x (N, D) -> (N,), larger for
@@ -138,6 +139,11 @@ def _placements(score, odd):
     return (rankdata(score)[odd] - rankdata(score[odd])) / np.sum(~odd)
 
 
+def _variance(a):
+    """NaN of one number alone."""
+    return np.var(a, ddof=1) if len(a) > 1 else np.nan
+
+
 def _scores(name, value):
     array = real_numbers(name, value)[0].astype(np.float64)
     if array.ndim != 1 or not array.size:
@@ -161,10 +167,10 @@ def _binary_images(x, shape):
         raise ValueError(f"shape is {shape}; expected (rows, columns)")
     for side in shape:
         check_positive_int("shape", side)
-    x = matrix("x", x, columns=shape[0] * shape[1], letters="(N, D)", dtype=np.float64)
-    if not np.isin(x, (0, 1)).all():
-        row, column = np.argwhere(~np.isin(x, (0, 1)))[0]
-        raise ValueError(
-            f"x[{row}, {column}] is {x[row, column]:g}; expected 0 or 1, as npvae.binarize draws"
-        )
-    return x.reshape(-1, *shape).astype(np.int64)
+    pixels = matrix("x", x, columns=shape[0] * shape[1], letters="(N, D)", dtype=np.float64)
+    other = (pixels != 0) & (pixels != 1)
+    if other.any():
+        row, column = np.argwhere(other)[0]
+        value = pixels[row, column]
+        raise ValueError(f"x[{row}, {column}] is {value:g}; expected 0 or 1: npvae.binarize draws")
+    return pixels.reshape(-1, *shape).astype(np.int64)
