@@ -95,7 +95,7 @@ def picture(usual, kinds):
     for axes, key, title in zip(
         figure.subplots(1, 2), ("log_px", "corrected"), titles, strict=True
     ):
-        for i, (name, scores) in enumerate([("learned", usual), *kinds.items()]):
+        for i, scores in enumerate([usual, *kinds.values()]):
             where = np.full(len(scores[key]), -i)
             axes.plot(scores[key], where, "|", ms=12, alpha=0.2 if len(where) > 1 else 1)
         axes.set_yticks(-np.arange(1 + len(kinds)), ["learned", *kinds])

@@ -68,12 +68,12 @@ def r2(told, truth):
     return 1 - np.mean((told - truth) ** 2, axis=0) / np.var(truth, axis=0)
 
 
-def judge(name, steps, vae, read, x, t, rng):
+def judge(name, directions, vae, read, x, t, rng):
     """Ask each image for each property in turn; a line of the table for each."""
     mu, before = vae.encode(x)[0], read(vae.reconstruct(x))
     for p, what in enumerate(PROPERTIES):
         asked = rng.permutation(t[:, p])
-        z = mu + (asked - before[:, p])[:, None] * steps[p]
+        z = mu + (asked - before[:, p])[:, None] * directions[p]
         after = read(vae.decode(z))
         square = [np.corrcoef(asked, column)[0, 1] ** 2 for column in after.T]
         slope = np.polyfit(asked, after[:, p], 1)[0]
@@ -83,19 +83,36 @@ def judge(name, steps, vae, read, x, t, rng):
             for q in range(3)
             if q != p
         )
-        print(f"{name:22} {what:10}{numbers}   {others}", flush=True)
+        print(f"{name:12} {what:10}{numbers}   {others}", flush=True)
 
 
-def confounded(t, n, rng):
-    """Rows of which the slanted are mostly the thick: both above, or both below, their median."""
+def alone(mu, t):
+    """mean_shift of each property, as if it were the only one."""
+    return np.stack([uses.mean_shift(mu, column) for column in t.T])
+
+
+def steps(mu, t):
+    return uses.directions(mu, t).steps
+
+
+def samples(t, n, rng):
+    """{name: rows}: fair ones, ones of which the slanted are mostly thick, and those balanced."""
     high = t[:, :2] > np.median(t[:, :2], axis=0)
-    share = np.where(high[:, 0] == high[:, 1], 0.9, 0.1)
-    return rng.choice(len(t), n, replace=False, p=share / share.sum())
+    kind = 2 * high[:, 0] + high[:, 1]
+    share = np.where((kind == 0) | (kind == 3), 0.9, 0.1)
+    unfair = rng.choice(len(t), n, replace=False, p=share / share.sum())
+    fewest = np.bincount(kind[unfair]).min()
+    balanced = [unfair[kind[unfair] == k][:fewest] for k in range(4)]
+    return {
+        "a fair sample": np.arange(n),
+        "where the slanted are mostly thick": unfair,
+        "of these, as many thick as thin ones": np.concatenate(balanced),
+    }
 
 
-def strip(vae, mu, steps, values, names, shape, title):
-    """A line of images for each step: the same code, turned by each of the values."""
-    lines = [mu + value[:, None] * step for step, value in zip(steps, values, strict=True)]
+def strip(vae, mu, directions, values, names, shape, title):
+    """A line of images for each direction: the same code, turned by each of the values."""
+    lines = [mu + value[:, None] * step for step, value in zip(directions, values, strict=True)]
     sheet = tile(vae.decode(np.concatenate(lines)).reshape(-1, *shape), len(values[0]))
     figure, axes = sheet_figure(np.clip(sheet, 0, 1), title, shape, left=90)
     axes.set_yticks(centres(len(names), shape[0]), names)
@@ -143,27 +160,17 @@ def main():
     (mu, _), t, truth = vae.encode(train.images), factors(train), factors(test)
     told = read(test.images)
     print(f"R² of the network on true images it has not seen: {r2(told, truth).round(2)}")
-    print(
-        f"of what it reads in reconstructions: {r2(read(vae.reconstruct(test.images)), told).round(2)}"
-    )
-    print(
-        f"{'direction':22} {'asked for':10}{'R²':>6} {'as asked':>9} {'slope':>6}   R² of the others"
-    )
-    for name, rows in {
-        f"{args.labels} labels": slice(args.labels),
-        "slanted with thick": confounded(t, args.labels, rng),
-    }.items():
-        shifts = [uses.mean_shift(mu[rows], t[rows, p]) for p in range(3)]
-        for rule, steps in {
-            "mean_shift": np.array(shifts),
-            "directions": uses.directions(mu[rows], t[rows]).steps,
-        }.items():
-            print(name)
-            judge(rule, steps, vae, read, test.images, truth, rng)
+    again = read(vae.reconstruct(test.images))
+    print(f"of what it reads in reconstructions: {r2(again, told).round(2)}")
+    print(f"{'':12} {'asked for':10}{'R²':>6} {'as asked':>9} {'slope':>6}   R² of the others")
+    for name, rows in samples(t, args.labels, rng).items():
+        print(f"{len(rows)} labels, {name}")
+        for rule in (alone, uses.mean_shift, steps):
+            judge(rule.__name__, rule(mu[rows], t[rows]), vae, read, test.images, truth, rng)
+    print("steps, by the number of labels")
     warnings.simplefilter("ignore", uses.UnreadableWarning)
-    for labels in (50, 100, 300, 1000):
-        steps = uses.directions(mu[:labels], t[:labels]).steps
-        judge(f"{labels} labels", steps, vae, read, test.images, truth, rng)
+    for n in (50, 100, 300, 1000):
+        judge(f"{n} labels", steps(mu[:n], t[:n]), vae, read, test.images, truth, rng)
     answer = uses.directions(mu[: args.labels], t[: args.labels])
     low, high = t.min(axis=0), t.max(axis=0)
     values = np.linspace(low, high, 9, axis=1) - read(vae.reconstruct(test.images[:1])).T

@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import beta
 
 from .._checks import matrix, real_numbers
+
+LARGEST_CONDITION = 1e6  # of the properties, each scaled to 1
 
 
 class UnreadableWarning(UserWarning):
@@ -39,17 +42,19 @@ class Directions(NamedTuple):
 
 
 def mean_shift(mu: ArrayLike, t: ArrayLike) -> np.ndarray:
-    """Cov[t, mu]/Var[t]: how the mean code moves as t rises by one.       [directions.1]
+    """A = Cov[t, t]⁻¹ Cov[t, mu], the least squares of mu on t.           [directions.1]
 
-    mu (N, Z), t (N,) -> (Z,). If t is 0 or 1, this is the difference of the two means. It brings
-    along whatever goes with t in these rows, and raises t as read by its r2 only, not by 1.
-    Raises TypeError or ValueError unless mu is finite, with a t for each row, not all the same.
+    How the mean code moves as one property rises by one and the others given stay. It is the same
+    for any choice of rows by their t. For one t of 0 and 1 it is the difference of two means.
+    With A W = Cov[t, t]⁻¹ Cov[t̂, t̂], t̂ as `directions` reads it, one property alone is read to
+    rise by its r2 only, not by 1, and what goes with it in these rows rises too. [directions.6]
+    mu (N, Z), t (N,) -> (Z,); t (N, P) -> (P, Z)
+    Raises TypeError or ValueError unless mu and t are finite, with as many rows, no property is
+    constant, and none is a sum of the others.
     """
     codes, properties, dtype = _labelled(mu, t)
-    if properties.shape[1] != 1:
-        raise ValueError(f"t has {properties.shape[1]} columns; expected one property, (N,)")
-    codes, one = codes - codes.mean(axis=0), properties[:, 0] - properties.mean()
-    return (one @ codes / (one @ one)).astype(dtype)
+    A = _slopes(codes - codes.mean(axis=0), properties - properties.mean(axis=0))
+    return (A[0] if np.ndim(t) == 1 else A).astype(dtype)
 
 
 def directions(mu: ArrayLike, t: ArrayLike) -> Directions:
@@ -58,10 +63,11 @@ def directions(mu: ArrayLike, t: ArrayLike) -> Directions:
     Σ = Cov[mu, mu] (Z, Z) and C = Cov[t, mu] (P, Z) over the labelled rows. W reads the
     properties with the least squared error; of all steps with steps W = I, these are the most
     likely under N(0, Σ), that is, δ Σ⁻¹ δᵀ is least.                     [directions.4]
-    mu (N, Z), as `vae.encode` gives it, t (N,) or (N, P) -> Directions of mu's dtype
-    Raises TypeError or ValueError unless mu and t are finite, with as many rows, more than Z + 1,
-    no property is constant, and none is a sum of the others; warns UnreadableWarning of
-    properties that the codes do not hold.
+    steps = (A W)⁻¹ A with A = mean_shift(mu, t), for one property A/r2.   [directions.7]
+    mu (N, Z), as `vae.encode` gives it, t (N,) or (N, P) -> Directions of mu's dtype. The rows
+    must be a fair sample: if two properties go together in them alone, so do the steps.
+    Raises as mean_shift does, and ValueError unless there are more than Z + 1 rows; warns
+    UnreadableWarning of properties that the codes do not hold.
     """
     codes, properties, dtype = _labelled(mu, t)
     N, Z = codes.shape
@@ -71,26 +77,36 @@ def directions(mu: ArrayLike, t: ArrayLike) -> Directions:
         )
     centre, mean = codes.mean(axis=0), properties.mean(axis=0)
     codes, properties = codes - centre, properties - mean
+    A = _slopes(codes, properties)
     W = np.linalg.lstsq(codes, properties, rcond=None)[0]
-    read = codes @ W
-    r2 = np.sum(read**2, axis=0) / np.sum(properties**2, axis=0)
-    _check_readable(read, r2, N, Z)
-    steps = np.linalg.solve(read.T @ read, read.T @ codes)
-    answer = steps, W, mean - centre @ W, r2
+    r2 = np.sum((codes @ W) ** 2, axis=0) / np.sum(properties**2, axis=0)
+    _check_independent(codes @ W, "as read from the codes, ")
+    _warn_of_unreadable(r2, N, Z)
+    answer = np.linalg.solve(A @ W, A), W, mean - centre @ W, r2
     return Directions(*(array.astype(dtype) for array in answer))
 
 
-def _check_readable(read, r2, N, Z):
-    scale = np.maximum(np.sqrt(np.mean(read**2, axis=0)), np.finfo(float).tiny)
-    if np.linalg.cond(read / scale) > 1e6:
+def _slopes(codes, properties):
+    _check_independent(properties)
+    return np.linalg.lstsq(properties, codes, rcond=None)[0]
+
+
+def _check_independent(properties, which=""):
+    scale = np.maximum(np.sqrt(np.mean(properties**2, axis=0)), np.finfo(float).tiny)
+    if len(properties) < len(scale) or np.linalg.cond(properties / scale) > LARGEST_CONDITION:
         raise ValueError(
-            f"the {len(r2)} properties, as read from the codes, are not independent: no step "
-            "changes each and leaves the others"
+            f"the {len(scale)} properties, {which}are not independent: nothing changes one of them "
+            "and leaves the others"
         )
-    for p in np.flatnonzero(r2 < 2 * Z / (N - 1)):
+
+
+def _warn_of_unreadable(r2, N, Z):
+    """r2 of a property that has nothing to do with Gaussian codes is a draw from a Beta."""
+    chance = beta.ppf(0.99, Z / 2, (N - 1 - Z) / 2)
+    for p in np.flatnonzero(r2 < chance):
         warnings.warn(
-            f"the codes explain {r2[p]:.1%} of property {p}; of a property that has nothing to do "
-            f"with them, {Z / (N - 1):.1%}: its step is mostly chance",
+            f"the codes explain {r2[p]:.1%} of property {p}, and up to {chance:.1%} of one that "
+            "has nothing to do with them: its step is mostly chance, and more labels may help",
             UnreadableWarning,
             stacklevel=3,
         )
