@@ -38,6 +38,7 @@ COVERED = (
     "relatives/gan/optimum",
     "relatives/gan/ring",
     "relatives/gan/steps",
+    "uses",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",

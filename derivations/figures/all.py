@@ -19,10 +19,18 @@ from matplotlib.image import imread
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
-OF_MNIST = {"manifold", "vae_gan", "family"}  # in the book; others may be asked for it
+OF_MNIST = {
+    "manifold",
+    "vae_gan",
+    "family",
+    "odd_ones_out",
+}  # in the book; others may be asked for it
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
+    "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
+    "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
+    "property": (EXAMPLES / "uses" / "property.py", "--out", HERE),
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 

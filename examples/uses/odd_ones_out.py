@@ -91,7 +91,8 @@ def rescaled(x):
 def picture(usual, kinds):
     """How the scores of each kind are spread, by log p(x) and corrected."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
-    titles = "−log p(x), nats", "−log p(x) less the coder's length, nats"
+    figure.suptitle("Odder is to the right", fontsize="medium")
+    titles = "−log p(x)", "−log p(x) less the coder's length"
     for axes, key, title in zip(
         figure.subplots(1, 2), ("log_px", "corrected"), titles, strict=True
     ):
@@ -100,7 +101,7 @@ def picture(usual, kinds):
             axes.plot(scores[key], where, "|", ms=12, alpha=0.2 if len(where) > 1 else 1)
         axes.set_yticks(-np.arange(1 + len(kinds)), ["learned", *kinds])
         axes.set_xscale("symlog", linthresh=100)
-        axes.set_xlabel(f"{title}; odder is to the right")
+        axes.set_xlabel(f"{title}, nats")
     return figure
 
 

@@ -142,8 +142,8 @@ def faces(path, out, epochs, rng):
     answer = uses.directions(mu, t)
     told = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, answer.r2, strict=True))
     print(f"faces: R² of what is read from the codes: {told}")
-    values = np.linspace(-3, 3, 9) * t.std(axis=0)[:, None]
-    title = "One face; the dark turned to the right, the mouth brighter, −3 to 3 deviations"
+    values = np.linspace(-2, 2, 9) * t.std(axis=0)[:, None]
+    title = "One face; the dark turned to the right, the mouth brighter, −2 to 2 deviations"
     strip(vae, mu[:1], answer.steps, values, names, shape, title).savefig(out / "faces.png")
 
 
