@@ -9,6 +9,7 @@ probability that an odd image is scored above a usual one. ± is its standard er
 """
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 
@@ -128,4 +129,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")

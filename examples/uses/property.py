@@ -11,6 +11,7 @@ asked for explains; "as asked" is the share if the line must be the diagonal.
 """
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 
@@ -184,4 +185,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
