@@ -51,6 +51,7 @@ COVERED = (
     "posterior/convergence",
     "posterior/annealing",
     "relatives/semi_supervised/bounds",
+    "uses",
 )  # modules of which every public function states an equation
 EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "arrays",

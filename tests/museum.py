@@ -24,6 +24,7 @@ BERNOULLI = "npvae/likelihoods/bernoulli.py"
 STEP, LOOP, RUN = (f"npvae/training/{name}.py" for name in ("step", "loop", "run"))
 GAUSSIAN = "npvae/likelihoods/gaussian.py"
 OBJECTIVES = "npvae/objectives.py"
+SCORES, DIRECTIONS = "npvae/uses/scores.py", "npvae/uses/directions.py"
 LOG_PROB = "return kernels.bernoulli_log_prob(x, logits)"
 LOG_PROB_BACKWARD = "return kernels.bernoulli_log_prob_backward(dlog_px_z, x, logits)"
 KL = "return (mu * mu + (np.expm1(logvar) - logvar)) / 2"
@@ -544,6 +545,40 @@ MUSEUM = (
             ),
         ),
         "tests/test_semi_supervised.py::test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch",
+    ),
+    # Uses
+    Mistake(
+        "a score with its sign flipped",
+        ((SCORES, "Scores(-bound, -log_px,", "Scores(bound, log_px,"),),
+        "tests/test_scores.py::test_a_larger_score_is_an_odder_row",
+    ),
+    Mistake(
+        "each row scaled by its own largest entry",
+        (
+            (
+                SCORES,
+                "mu, _ = vae.encode(batch)",
+                "batch = batch / batch.max(axis=1, keepdims=True)\n"
+                "        mu, _ = vae.encode(batch)",
+            ),
+        ),
+        "tests/test_scores.py::test_a_rows_score_is_its_own_and_rows_are_taken_as_they_are",
+    ),
+    Mistake(
+        "a direction that is not calibrated",
+        ((DIRECTIONS, "np.linalg.solve(A @ W, A)", "A"),),
+        "tests/test_directions.py::test_what_is_asked_is_read",
+    ),
+    Mistake(
+        "differences of means where properties go together",
+        (
+            (
+                DIRECTIONS,
+                "return np.linalg.lstsq(properties, codes, rcond=None)[0]",
+                "return properties.T @ codes / np.sum(properties**2, axis=0)[:, None]",
+            ),
+        ),
+        "tests/test_directions.py::test_a_mean_shift_of_both_is_right_however_the_rows_were_chosen",
     ),
 )
 

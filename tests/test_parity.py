@@ -267,6 +267,8 @@ def test_pytorch_sees_the_same_behind_y(likelihood, activation):
             A = observation.apply(np.eye(9)).T
             want = theirs.linear(vae, y, z, A, observation.sigma, observation.gram)
         assert_equal({"log_joint": log_joint, "dz": dz}, want)
+
+
 @pytest.mark.parametrize("likelihood", ["Bernoulli", "LearnedGaussian"])
 def test_pytorch_computes_the_same_sum_over_classes(likelihood, activation):
     rng = np.random.default_rng(3)

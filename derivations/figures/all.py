@@ -28,6 +28,7 @@ OF_MNIST = {
     "half_a_digit",
     "conditional",
     "quadrants",
+    "odd_ones_out",
 }  # in the book; others may be asked for it
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
@@ -42,6 +43,9 @@ WITH_OPTIONS = {
         KEPT,
     ),
     "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
+    "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
+    "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
+    "property": (EXAMPLES / "uses" / "property.py", "--out", HERE),
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 
