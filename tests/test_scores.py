@@ -94,10 +94,12 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(odd, usual):
 
 @pytest.mark.equation("scores.3")
 def test_the_standard_error_is_the_spread_of_many_samples():
+    """The odd scores N(1, 3²), the usual ones N(0, 1), so that Var[v] is far from Var[u]."""
     rng, is_odd = np.random.default_rng(0), np.arange(70) < 20
-    answers = [uses.auroc(rng.normal(size=70) + is_odd, is_odd) for _ in range(500)]
+    spread = np.where(is_odd, 3, 1)
+    answers = [uses.auroc(spread * rng.normal(size=70) + is_odd, is_odd) for _ in range(500)]
     values, errors = np.transpose(answers)
-    exact_value = 0.5 * math.erfc(-1 / 2)  # P(N(1, 2) > 0)
+    exact_value = 0.5 * math.erfc(-1 / math.sqrt(20))  # P(N(1, 10) > 0)
     assert np.abs(values.mean() - exact_value) < 4 * values.std() / np.sqrt(500)
     # A standard deviation from 500 draws is known to 3.2 %.
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(values.std(), rel=4 * 0.032)

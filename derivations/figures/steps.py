@@ -41,10 +41,9 @@ def main():
     for rise in (0, 1, 2):
         axes.plot(along, (rise - along * w[0]) / w[1], ":", color=INK, lw=1)
         axes.text(-3.4, (rise + 3.4 * w[0]) / w[1] + 0.06, f"t̂ + {rise}", fontsize=8, color=INK)
+    arrow = {"arrowstyle": "->", "lw": 2, "shrinkA": 0, "shrinkB": 0}
     for (name, (right, up)), shade in zip(arrows.items(), SHADES, strict=True):
-        axes.annotate(
-            "", (right, up), (0, 0), arrowprops={"arrowstyle": "->", "color": shade, "lw": 2}
-        )
+        axes.annotate("", (right, up), (0, 0), arrowprops=arrow | {"color": shade})
         axes.plot([], [], color=shade, lw=2, label=name)
     axes.set(xlim=(-3.5, 3.5), ylim=(-2.1, 3.5), aspect="equal", xlabel="mu₁", ylabel="mu₂")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
