@@ -111,7 +111,7 @@ def classify(data, rng, start=None):
     for array, values in zip(predictor.layers[0], start or (), strict=False):
         array[...] = values
     x, labels = data.x[data.known], data.labels[data.known]
-    epochs = max(1, CLASSIFIER_STEPS * 100 // len(x))
+    epochs = max(1, CLASSIFIER_STEPS // -(-len(x) // 100))  # in batches of 100
     list(
         npvae.relatives.train_predictor(
             predictor, x, labels, epochs=epochs, optimizer=npvae.Adam(), rng=rng
@@ -212,10 +212,11 @@ def main():
                 share = WAYS[way](labelled, vae, args, rng)
                 table.setdefault((way, n), []).append(share)
                 print(f"seed {seed}, {n} labels, {way}: {100 * share:.2f} % right", flush=True)
-    print(f"\n{'':12}" + "".join(f"{n:>16,}" for n in args.labels))
+    print("\n% right: a mean over seeds, and the lowest\n" + " " * 12, end="")
+    print("".join(f"{n:>16,}" for n in args.labels))
     for way in args.ways:
         cells = [100 * np.array(table[way, n]) for n in args.labels]
-        print(f"{way:12}" + "".join(f"{c.mean():10.2f} ± {c.std():3.2f}" for c in cells))
+        print(f"{way:12}" + "".join(f"{c.mean():9.2f} {c.min():6.2f}" for c in cells))
     draw(table, args)
 
 
