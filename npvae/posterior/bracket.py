@@ -65,8 +65,9 @@ def annealed_log_likelihood(
     schedule        "sigmoidal" or "linear"
     progress        draw a progress bar on standard error
     The encoder is not asked. With a Bernoulli likelihood, grey x have no log p(x); `binarize` them.
-    Raises TypeError or ValueError if an argument is not as described; of
-    x as `VAE.encode` does. Warns UnreliableWarning if a few chains carry the estimate of some row.
+    Raises TypeError or ValueError if an argument is not as described; of x as `VAE.encode` does;
+    FloatingPointError, naming the row, if the logarithm of a weight is not finite.
+    Warns UnreliableWarning if a few chains carry the estimate of some row.
     Neal 2001; Wu, Burda, Salakhutdinov & Grosse 2017.
     """
     x, unit = vae.check_rows("x", x, vae.likelihood)
