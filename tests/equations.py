@@ -91,6 +91,8 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "parameters",
     "copy",
     "check_run",
+    "density",
+    "likelihood",
 }
 
 

@@ -139,7 +139,7 @@ def test_a_linear_models_log_likelihood_lies_between():
     vae = linear(Z=3, D=6)
     z, x = simulate(vae, 12, rng=rng())
     log_px = exact.linear_log_likelihood(vae, x)
-    options = {"temperatures": 400, "leaps": 3}
+    options = {"temperatures": 400, "leaps": 2}
     below = annealed_log_likelihood(vae, x, rng=rng(1), **options)
     above = annealed_upper_bound(vae, x, z, rng=rng(2), **options)
     for side in (below, above):
@@ -165,9 +165,9 @@ def test_too_few_temperatures_err_to_the_sides():
 @pytest.mark.parametrize("likelihood", [npvae.Bernoulli(), npvae.LearnedGaussian(0.4)])
 def test_quadrature_lies_between(likelihood):
     vae = make_vae(likelihood, D=6)
-    z, x = simulate(vae, 8, rng=rng())
-    log_px = exact.quadrature(vae, x, step=0.1).log_px
-    options = {"temperatures": 300, "leaps": 3}
+    z, x = simulate(vae, 5, rng=rng())
+    log_px = exact.quadrature(vae, x, step=0.15).log_px
+    options = {"temperatures": 200, "leaps": 2}
     below = annealed_log_likelihood(vae, x, rng=rng(1), **options)
     above = annealed_upper_bound(vae, x, z, rng=rng(2), schedule="linear", **options)
     for side in (below, above):

@@ -1,5 +1,7 @@
 """log p(x, z) and its gradient in z, against plain loops, densities of SciPy and differences."""
 
+import importlib
+
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -63,6 +65,23 @@ def test_the_gradient_in_z_is_that_of_differences(name):
         [z],
         rng=np.random.default_rng(0),
     )
+
+
+@every_likelihood
+@pytest.mark.equation("joint.3")
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
+def test_the_gradient_in_z_is_that_of_automatic_differentiation(name, activation):
+    torch = pytest.importorskip("torch")
+    peer = importlib.import_module("parity.torch_peer")
+    vae, x, z = model(name, activation)
+    params = {name: torch.tensor(array) for name, array in vae.params.arrays().items()}
+    leaf = torch.tensor(z, requires_grad=True)
+    output = peer.stack(leaf, params, "decoder", activation)
+    log_px_z = peer.distribution(vae.likelihood, output, params).log_prob(torch.tensor(x)).sum(-1)
+    (expected,) = torch.autograd.grad(torch.sum(log_px_z - torch.sum(leaf**2, -1) / 2), leaf)
+    found = gradient(vae, x, z, np.ones(z.shape[:2]))
+    error = np.linalg.norm(found - expected.numpy()) / np.linalg.norm(found)
+    assert error < 1e-10
 
 
 @pytest.mark.equation("joint.3", "joint.4")

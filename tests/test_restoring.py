@@ -187,6 +187,8 @@ def test_log_p_of_the_hidden_pixels():
     result = restore(vae, x, seen, draws=120, warm_up=60, chains=32, leaps=4, rng=rng)
     got = log_predictive(vae, x, seen.hidden, result.posterior.z)
     np.testing.assert_allclose(got, want, atol=0.1)
+    with pytest.raises(ValueError, match=r"z has shape .*; expected \(draws, C, N, Z\) with N = 3"):
+        log_predictive(vae, x, seen.hidden, result.posterior.z[0])
 
 
 def test_what_is_hidden_is_never_read():

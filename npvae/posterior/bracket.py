@@ -64,8 +64,10 @@ def annealed_log_likelihood(
     leaps           of the leapfrog at each temperature
     schedule        "sigmoidal" or "linear"
     progress        draw a progress bar on standard error
-    The encoder is not asked. Raises TypeError or ValueError if an argument is not as described; of
-    x as `VAE.encode` does. Warns UnreliableWarning if a few chains carry the estimate of some row.
+    The encoder is not asked. With a Bernoulli likelihood, grey x have no log p(x); `binarize` them.
+    Raises TypeError or ValueError if an argument is not as described; of x as `VAE.encode` does;
+    FloatingPointError, naming the row, if the logarithm of a weight is not finite.
+    Warns UnreliableWarning if a few chains carry the estimate of some row.
     Neal 2001; Wu, Burda, Salakhutdinov & Grosse 2017.
     """
     x, unit = vae.check_rows("x", x, vae.likelihood)

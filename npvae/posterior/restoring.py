@@ -88,8 +88,9 @@ def restore(
     bar = tqdm(total=total, unit=" steps", disable=not progress)
     with bar, kernels.pace("restore", *work) as lap:
         run = partial(sample, draws=draws, warm_up=warm_up, leaps=leaps, acceptance=ACCEPTANCE)
-        for seen, some, z in _batches(vae, y, observation, chains, rng):
+        for _, seen, some in _batches(vae, y, observation, chains):
             density = posterior_density(seen, some)
+            z = _from_prior(vae, chains, len(some), rng)
             chain = run(density, z, rng=rng, lap=lambda: (lap(), bar.update()))
             parts.append(chain)
             restored.append(moments(seen, some, chain.z, images))
@@ -119,7 +120,8 @@ def most_likely(
     check_positive_int("steps", steps)
     check_rng(rng)
     found = []
-    for seen, some, z in _batches(vae, y, observation, starts, rng):
+    for _, seen, some in _batches(vae, y, observation, starts):
+        z = _from_prior(vae, starts, len(some), rng)
         z = climb(posterior_density(seen, some), z, steps)
         height = log_joint(seen, some, z)
         best = height.argmax(axis=0), np.arange(len(some))
@@ -143,14 +145,23 @@ def climb(density: Density, z: np.ndarray, steps: int) -> np.ndarray:
 def log_predictive(vae: VAE, x: ArrayLike, observation: Observation, z: np.ndarray) -> np.ndarray:
     """log p(x_other|y) ≈ log (1/S) Σ_s p(x_other|z_s),  z_s ~ p(z|y), in nats.    [restore.4]
 
-    x (N, M) as `observation` shows it, z (draws, C, N, Z) of other pixels, or of a y, such as
+    x (N, M), of which `observation` shows other pixels than y did; z (draws, C, N, Z), such as
     `Restored.posterior.z` -> (N,)
+    Raises TypeError or ValueError of x as `restore` does of y, and if z is of another shape.
     """
     x = check_seen(vae, "x", x, observation)
-    sums, seen = no_weights(len(x)), seen_through(vae, observation)
-    for some in z:
-        sums = add_weights(sums, decode(seen, x, some)[2])
-    return estimate(sums, z.shape[0] * z.shape[1])[0]
+    if np.ndim(z) != 4 or z.shape[2:] != (len(x), vae.latent_dim):
+        raise ValueError(
+            f"z has shape {np.shape(z)}; expected (draws, C, N, Z) with N = {len(x)}, "
+            f"Z = {vae.latent_dim}"
+        )
+    found = []
+    for rows, seen, some in _batches(vae, x, observation, z.shape[1]):
+        sums = no_weights(len(some))
+        for draw in z[:, :, rows]:
+            sums = add_weights(sums, decode(seen, some, draw)[2])
+        found.append(estimate(sums, z.shape[0] * z.shape[1])[0])
+    return np.concatenate(found)
 
 
 def seen_through(vae: VAE, observation: Observation) -> VAE:
@@ -182,13 +193,17 @@ def _hidden_filled(name, y, mask):
     return np.where(mask, y, y[mask][0])
 
 
-def _batches(vae, y, observation, chains, rng):
-    """Yield, for some rows after others, the model of y, y, and z (C, n, Z) from the prior."""
+def _batches(vae, y, observation, chains):
+    """Yield, for some rows after others: which, the model of their y, and their y."""
     size = rows_at_once(vae, chains)
     for start in range(0, len(y), size):
         rows = slice(start, start + size)
-        z = rng.standard_normal((chains, len(y[rows]), vae.latent_dim), vae.dtype)
-        yield seen_through(vae, observation.rows(rows)), y[rows], z
+        yield rows, seen_through(vae, observation.rows(rows)), y[rows]
+
+
+def _from_prior(vae, chains, n, rng):
+    """z ~ p(z), (C, n, Z)."""
+    return rng.standard_normal((chains, n, vae.latent_dim), vae.dtype)
 
 
 def _images(seen, y, z):

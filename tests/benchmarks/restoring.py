@@ -8,6 +8,7 @@ import argparse
 import sys
 import warnings
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 
@@ -59,9 +60,11 @@ def seen(x, observation, rng):
 
 def time(vae, x, rng):
     for name, observation in uses(len(x), rng):
-        y, start = seen(x, observation, rng), clock()
+        y, start, busy = seen(x, observation, rng), clock(), process_time()
         answer = restore(vae, y, observation, rng=rng)
-        print(f"{name:26}{clock() - start:7.1f} s for {len(x)} images\n{answer}", flush=True)
+        seconds, busy = clock() - start, process_time() - busy
+        told = f"{seconds:7.1f} s, {busy:6.1f} s of all cores, for {len(x)} images"
+        print(f"{name:26}{told}\n{answer}", flush=True)
 
 
 def compare(vae, x, rng):
