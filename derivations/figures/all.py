@@ -19,10 +19,11 @@ from matplotlib.image import imread
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
-OF_MNIST = {"manifold", "vae_gan", "family"}  # in the book; others may be asked for it
+OF_MNIST = {"manifold", "vae_gan", "family", "annealing"}  # in the book; others may be asked for it
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
+    "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 
