@@ -32,7 +32,7 @@ def parse_args():
     add = parser.add_argument
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--model", type=Path, help="a saved model of binary images, to be judged and not trained")
-    add("--epochs", type=int, default=10, help="of training")
+    add("--epochs", type=int, default=12, help="of training")
     add("--images", type=int, default=20, help="test images, and as many drawn from the model")
     add("--samples", type=int, default=5000, help="of importance sampling")
     add("--seed", type=int, default=0, help="of everything random")
