@@ -25,6 +25,7 @@ OF_MNIST = {
     "manifold",
     "vae_gan",
     "family",
+    "annealing",
     "half_a_digit",
     "conditional",
     "quadrants",
@@ -33,6 +34,7 @@ OF_MNIST = {
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
+    "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
     "conditional": (
         EXAMPLES / "uses" / "conditional.py",
         "--minutes",
@@ -46,11 +48,6 @@ WITH_OPTIONS = {
     "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
     "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
     "property": (EXAMPLES / "uses" / "property.py", "--out", HERE),
-OF_MNIST = {"manifold", "vae_gan", "family", "annealing"}  # in the book; others may be asked for it
-WITH_OPTIONS = {
-    "kernels": (HERE / "kernels.py", "--draw"),
-    "family": (EXAMPLES / "family.py", "--out", HERE),
-    "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 
