@@ -268,7 +268,7 @@ FIGURES = ROOT / "derivations" / "figures"
 @once
 def test_every_picture_is_shown_and_drawn_by_a_script():
     shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
-    scripts = [*FIGURES.glob("*.py"), *(ROOT / "examples").glob("*.py")]
+    scripts = [*FIGURES.glob("*.py"), *(ROOT / "examples").rglob("*.py")]
     code = {path.stem: path.read_text(encoding="utf-8") for path in scripts}
     for picture in FIGURES.glob("*.png"):
         assert f"figures/{picture.name}" in shown, picture.name

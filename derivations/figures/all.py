@@ -21,25 +21,13 @@ from matplotlib.image import imread
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parents[1] / "examples"
 KEPT = Path(tempfile.gettempdir()) / "conditional.npz"
-OF_MNIST = {
-    "manifold",
-    "vae_gan",
-    "family",
-    "conditional",
-    "quadrants",
-}  # in the book; others may be asked for it
+# In the book; others may be asked for it.
+OF_MNIST = {"manifold", "vae_gan", "family", "conditional", "quadrants"}
+CONDITIONAL = EXAMPLES / "uses" / "conditional.py"
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
-    "conditional": (
-        EXAMPLES / "uses" / "conditional.py",
-        "--minutes",
-        15,
-        "--out",
-        HERE,
-        "--model",
-        KEPT,
-    ),
+    "conditional": (CONDITIONAL, "--minutes", 15, "--model", KEPT, "--out", HERE),
     "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
