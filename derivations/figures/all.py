@@ -31,19 +31,12 @@ OF_MNIST = {
     "quadrants",
     "odd_ones_out",
 }  # in the book; others may be asked for it
+CONDITIONAL = EXAMPLES / "uses" / "conditional.py"
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
     "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
-    "conditional": (
-        EXAMPLES / "uses" / "conditional.py",
-        "--minutes",
-        15,
-        "--out",
-        HERE,
-        "--model",
-        KEPT,
-    ),
+    "conditional": (CONDITIONAL, "--minutes", 15, "--model", KEPT, "--out", HERE),
     "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
     "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
     "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
