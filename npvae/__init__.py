@@ -3,8 +3,9 @@
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
 reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
 kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
-gradient_check, likelihood_check, pareto, importance, exact. Beside them stand `npvae.plots`, and
-`npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs.
+gradient_check, likelihood_check, pareto, importance, exact. Beside them stand `npvae.plots`;
+`npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs, conditional
+VAEs; `npvae.posterior`: z behind x, by sampling; `npvae.uses`; `npvae.pages` and `npvae.learn`.
 
 x (B, D) ── encoder ──▶ mu, logvar (B, Z) ── reparameterize ──▶ z (L, B, Z)
                              │                     ▲                 │
