@@ -1,6 +1,7 @@
 """What every test shares: hypothesis's profile, and the promise behind an equation's mark."""
 
 import os
+import signal
 import sys
 
 import hypothesis
@@ -31,6 +32,14 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "equation(*tags): checks the equations of derivations/ with these tags"
     )
+
+
+@pytest.fixture
+def ctrl_c_is_heard():
+    """A background job ignores it, and so would what it starts; a handler is not handed on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -140,14 +140,6 @@ def test_grey_targets_come_with_their_entropy(data_dir, tmp_path):
     assert f"grey targets: no elbo can exceed −{entropy:.1f}" in done.stdout
 
 
-@pytest.fixture
-def ctrl_c_is_heard():
-    """A background job ignores it, and so would what it starts; a handler is not handed on."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_keeps_what_was_learned(data_dir, tmp_path):
     command = [sys.executable, SCRIPT, "--data-dir", data_dir, "--hidden", "8", "--epochs", "99999"]

@@ -155,6 +155,7 @@ def test_a_folder_of_another_kind_is_refused(name, tmp_path):
 
 @once
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_what_is_saved_is_marked_until_ctrl_c(folder):
     words = [sys.executable, "-m", "npvae.learn", "watch", str(folder)]
     with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8") as watching:
@@ -166,7 +167,7 @@ def test_what_is_saved_is_marked_until_ctrl_c(folder):
             assert watching.stdout.readline().startswith("1 of ")
         finally:
             watching.send_signal(signal.SIGINT)
-        assert watching.stdout.read() == ""
+        assert watching.communicate(timeout=60) == ("", None)
     assert watching.returncode == 130
 
 

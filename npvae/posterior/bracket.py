@@ -94,7 +94,8 @@ def annealed_upper_bound(
 
     x (N, D), z (N, Z) -> AnnealedLogLikelihood
     z must be a draw from the posterior, and there is one where x itself was drawn from the model:
-    z ~ p(z), x ~ p(x|z), as `simulate` does. Everything else is as in annealed_log_likelihood.
+    z ~ p(z), x ~ p(x|z), as `simulate` does. All chains of a row go back from this one z, so
+    standard_error is of their walks alone. Everything else is as in annealed_log_likelihood.
     Grosse, Ghahramani & Adams 2015.
     """
     x, unit = vae.check_rows("x", x, vae.likelihood)
