@@ -139,7 +139,7 @@ def test_a_linear_models_log_likelihood_lies_between():
     vae = linear(Z=3, D=6)
     z, x = simulate(vae, 12, rng=rng())
     log_px = exact.linear_log_likelihood(vae, x)
-    options = {"temperatures": 400, "leaps": 2}
+    options = {"temperatures": 400, "leaps": 3}
     below = annealed_log_likelihood(vae, x, rng=rng(1), **options)
     above = annealed_upper_bound(vae, x, z, rng=rng(2), **options)
     for side in (below, above):

@@ -269,6 +269,7 @@ def test_pytorch_sees_the_same_behind_y(likelihood, activation):
         assert_equal({"log_joint": log_joint, "dz": dz}, want)
 
 
+@pytest.mark.parametrize("activation", npvae.ACTIVATIONS)
 @pytest.mark.parametrize("likelihood", ["Bernoulli", "LearnedGaussian"])
 def test_pytorch_computes_the_same_sum_over_classes(likelihood, activation):
     rng = np.random.default_rng(3)
