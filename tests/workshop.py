@@ -122,6 +122,7 @@ KERNELS = {  # tag: (file, a statement of the function, a mistake to stand befor
     "kernels.6": (FUNCTIONS, "t = HALF * two_t", "two_t = two_t + x * x"),
 }
 EMPTY = "raise NotImplementedError"
+PATIENCE = 600  # seconds for a compiler, beside other work
 
 
 class Switch:
@@ -216,7 +217,7 @@ def prove_kernels(ask, audit):
             with tempfile.TemporaryDirectory() as cache:
                 os.environ["NUMBA_CACHE_DIR"] = cache
                 task = {"edits": [edit], "tests": tests, "where": str(ROOT)}
-                found = ask("exhibits", engine="compiled", **task)
+                found = ask("exhibits", patience=PATIENCE, engine="compiled", **task)
             if found["code"] != pytest.ExitCode.TESTS_FAILED:
                 yield f"{tag}: {words}, and no test fails: {found['said']}"
 
