@@ -2,8 +2,9 @@
 
 Every gradient is written by hand, every hot loop compiled from Python. The modules, in
 reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
-kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, evaluation, diagnosis, training,
-gradient_check, likelihood_check, pareto, importance, exact. Beside them stand `npvae.plots`;
+kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, schedules, evaluation, diagnosis,
+training, gradient_check, likelihood_check, pareto, importance, exact. Beside them stand
+`npvae.plots`;
 `npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs, conditional
 VAEs; `npvae.posterior`: z behind x, by sampling; `npvae.uses`; `npvae.pages` and `npvae.learn`.
 
@@ -23,7 +24,7 @@ Names:    x data, z latent, noise ε ~ N(0, I), mu μ, logvar log σ²
           the ELBO; all in nats. dv is dLoss/dv and has v's shape
 """
 
-from . import datasets, exact
+from . import datasets, exact, schedules
 from .activations import ACTIVATIONS
 from .diagnosis import (
     CollapseWarning,
@@ -60,7 +61,7 @@ from .objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from .optimizers import SGD, Adagrad, Adam
 from .params import Params
 from .trace import Trace
-from .training import Epoch, NonFiniteError, train
+from .training import Epoch, NonFiniteError, Patience, past_epochs, train
 from .vae import VAE
 
 __version__ = "0.1.0"
@@ -98,6 +99,7 @@ __all__ = [
     "NonFiniteError",
     "OverfittingWarning",
     "Params",
+    "Patience",
     "RangeWarning",
     "Sampled",
     "SpreadWarning",
@@ -116,5 +118,7 @@ __all__ = [
     "evaluate",
     "exact",
     "log_likelihood",
+    "past_epochs",
+    "schedules",
     "train",
 ]

@@ -8,7 +8,11 @@ SIGNALS = signal.SIGINT, signal.SIGTERM
 
 
 class Whole:
-    """Blocks `with whole:`, which a signal that Python handles interrupts only at their end."""
+    """What begins with a block `with whole:` and ends at `end()` is not interrupted by a signal.
+
+    One that Python handles and that arrives in between is handled at the end; where the block
+    raises, that is the end.
+    """
 
     def __init__(self, handlers):
         self._handlers, self._inside, self._waiting = handlers, False, None
@@ -23,24 +27,42 @@ class Whole:
     def __enter__(self):
         self._inside = True
 
-    def __exit__(self, *error):
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self.end()
+
+    def end(self):
+        """Handle what arrived, if anything did."""
         self._inside = False
         if self._waiting:
             (number, frame), self._waiting = self._waiting, None
             self._handlers[number](number, frame)
 
 
+def _terminate(number, frame):
+    """The usual way out, with the status that a shell shows of a process that was terminated."""
+    raise SystemExit(128 + number)
+
+
 @contextlib.contextmanager
-def whole_blocks():
-    """A Whole for many short blocks: to set the handlers takes longer than some of those do."""
+def whole_blocks(terminable=False):
+    """A Whole for many short blocks: to set the handlers takes longer than some of those do.
+
+    terminable      SIGTERM, where it would end the process without a word, raises SystemExit
+    """
     handlers = {}
     if threading.current_thread() is threading.main_thread():  # no other one is interrupted
-        handlers = {s: h for s in SIGNALS if callable(h := signal.getsignal(s))}
+        handlers = {s: signal.getsignal(s) for s in SIGNALS}
+    before = dict(handlers)
+    if terminable and handlers.get(signal.SIGTERM) is signal.SIG_DFL:
+        handlers[signal.SIGTERM] = _terminate
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     whole = Whole(handlers)
     try:
         for number in handlers:
             signal.signal(number, whole.receive)
         yield whole
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        for number in handlers:
+            signal.signal(number, before[number])
+        whole.end()

@@ -10,7 +10,7 @@ wherever it is set, in the constructor or later, and a bad one leaves the optimi
 """
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -47,11 +47,38 @@ class Optimizer(Protocol):
         """
 
 
+@runtime_checkable
+class Resumable(Protocol):
+    """What a checkpoint asks of an optimizer as well: to tell what it remembers, and to be told."""
+
+    def memory(self, params: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """What the next step depends on beside params, their gradients and the settings, by name.
+
+        Float arrays, not to be written to. Before the first step as well.
+        """
+
+    def recall(self, params: Iterable[np.ndarray], memory: Mapping[str, np.ndarray]) -> None:
+        """Go on where the optimizer was whose memory this is, now with these params.
+
+        Raises KeyError or ValueError if it is that of another kind, or of other shapes.
+        """
+
+
 def _set_within_limits(optimizer, name, value):
     """Set an attribute; a setting, at any time, only to what its limits allow."""
     if name in LIMITS:
         check_number(name, value, **LIMITS[name])
     object.__setattr__(optimizer, name, value)
+
+
+def _memory(optimizer, params):
+    """The arrays beside params, by name."""
+    return optimizer._state.arrays(params)
+
+
+def _recall(optimizer, params, memory):
+    """Go on with these arrays. Raises KeyError or ValueError if they do not fit params."""
+    optimizer._state.recall(params, memory)
 
 
 class SGD:
@@ -62,7 +89,7 @@ class SGD:
     is −learning_rate times this one.
     """
 
-    __setattr__ = _set_within_limits
+    __setattr__, memory, recall = _set_within_limits, _memory, _recall
 
     def __init__(
         self, learning_rate: float, *, momentum: float = 0.0, weight_decay: float = 0.0
@@ -70,7 +97,7 @@ class SGD:
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
-        self._state = _State(1)
+        self._state = _State("velocity")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.2]
@@ -90,7 +117,7 @@ class Adagrad:
     Duchi, Hazan & Singer 2011, figure 1; the optimizer of Kingma & Welling 2013, section 5.
     """
 
-    __setattr__ = _set_within_limits
+    __setattr__, memory, recall = _set_within_limits, _memory, _recall
 
     def __init__(
         self, learning_rate: float = 0.01, *, epsilon: float = 1e-8, weight_decay: float = 0.0
@@ -98,7 +125,7 @@ class Adagrad:
         self.learning_rate = learning_rate
         self.epsilon = epsilon
         self.weight_decay = weight_decay
-        self._state = _State(1)
+        self._state = _State("g2_sum")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
@@ -131,7 +158,7 @@ class Adam:
         self.epsilon = epsilon
         self.weight_decay = weight_decay
         self.steps = 0
-        self._state = _State(2)
+        self._state = _State("m", "v")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """w ← w − learning_rate·m̂/(√v̂ + ε) at step t = 1, 2, …
@@ -147,15 +174,27 @@ class Adam:
         for w, dw, m, v in arrays:
             kernels.adam_update(w, dw, m, v, *given, _decay(self, w))
 
+    def memory(self, params: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """Both running means, and t."""
+        return _memory(self, params) | {"steps": np.array([self.steps], np.float64)}
+
+    def recall(self, params: Iterable[np.ndarray], memory: Mapping[str, np.ndarray]) -> None:
+        """Go on with these means, at this t. Raises KeyError or ValueError if they do not fit."""
+        (steps,) = memory["steps"]
+        if not (steps >= 0 and steps == int(steps)):
+            raise ValueError(f"steps is {steps}; expected a whole number >= 0")
+        _recall(self, params, memory)
+        self.steps = int(steps)
+
 
 class _State:
-    """`count` arrays beside each array of the parameters, of its shape.
+    """An array of each name beside each array of the parameters, of its shape.
 
-    Zero at the first update, bound to those parameters from then on.
+    Zero at first, bound to those parameters from then on.
     """
 
-    def __init__(self, count):
-        self.count = count
+    def __init__(self, *names):
+        self.names = names
         self.params = None
 
     def beside(self, params, grads):
@@ -172,14 +211,40 @@ class _State:
                 f"params have the shapes {[w.shape for w in params]}, grads "
                 f"{[dw.shape for dw in grads]}; expected the same"
             )
+        self._bind(params)
+        return [(w, dw, *s) for w, dw, s in zip(params, grads, self.states, strict=True)]
+
+    def arrays(self, params):
+        """{name/i: the i-th of this name}"""
+        self._bind(list(params))
+        return {
+            f"{name}/{i}": array
+            for i, arrays in enumerate(self.states)
+            for name, array in zip(self.names, arrays, strict=True)
+        }
+
+    def recall(self, params, memory):
+        """Copy the arrays of memory, by these names."""
+        params = list(params)
+        states = [[memory[f"{name}/{i}"] for name in self.names] for i in range(len(params))]
+        for w, arrays in zip(params, states, strict=True):
+            for array in arrays:
+                if array.shape != w.shape or array.dtype != w.dtype:
+                    raise ValueError(
+                        f"the optimizer's memory has an array {array.dtype} {array.shape} beside "
+                        f"parameters {w.dtype} {w.shape}"
+                    )
+        self._bind(params)
+        self.states = [[array.copy() for array in arrays] for arrays in states]
+
+    def _bind(self, params):
         if self.params is None:
             self.params = params
-            self.states = [[np.zeros_like(w) for _ in range(self.count)] for w in params]
+            self.states = [[np.zeros_like(w) for _ in self.names] for w in params]
         if len(params) != len(self.params) or any(map(operator.is_not, params, self.params)):
             raise ValueError(
                 "this optimizer holds the state of another model's parameters; make a new one"
             )
-        return [(w, dw, *s) for w, dw, s in zip(params, grads, self.states, strict=True)]
 
 
 def _decay(optimizer, w):

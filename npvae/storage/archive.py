@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import os
+import tempfile
 import time
 import uuid
 import warnings
@@ -33,11 +34,7 @@ def write(path, header, arrays):
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"cannot save to {path}: {name} holds NaN or inf")
-    target = Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot save to {path}: there is no folder {target.parent}")
-    if target.is_dir():
-        raise IsADirectoryError(f"cannot save to {path}: it is a folder")
+    target = _target(path)
     header = json.dumps({"format": "npvae", "version": FORMAT_VERSION} | header)
     _remove_old_partials(target.parent)
     partial = target.with_name(f".npvae-{uuid.uuid4().hex}.partial")
@@ -53,6 +50,25 @@ def write(path, header, arrays):
         raise OSError(error.errno, f"cannot save to {path}: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_place(path):
+    """Raise as `write` does where it is known already that path cannot be written."""
+    folder = _target(path).parent
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(error.errno, f"cannot save to {path}: {error}") from error
+
+
+def _target(path):
+    """The file that is written, at the end of all links."""
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot save to {path}: there is no folder {target.parent}")
+    if target.is_dir():
+        raise IsADirectoryError(f"cannot save to {path}: it is a folder")
+    return target
 
 
 def _remove_old_partials(folder):
@@ -119,12 +135,12 @@ _READERS = {
 }
 
 
-def check(path, shapes, dtype, arrays):
-    """Raise ValueError, naming the array, unless arrays have these shapes, by name, and dtype.
+def check(path, forms, arrays):
+    """Raise ValueError, naming the array, unless arrays have these forms, {name: (shape, dtype)}.
 
     One that is missing, unknown, or not finite is refused too.
     """
-    for name, shape in shapes.items():
+    for name, (shape, dtype) in forms.items():
         if name not in arrays:
             raise ValueError(f"{path} has no array {name!r}")
         array = arrays[name]
@@ -134,7 +150,7 @@ def check(path, shapes, dtype, arrays):
             )
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: {name} holds NaN or inf")
-    if unknown := sorted(arrays.keys() - shapes.keys()):
+    if unknown := sorted(arrays.keys() - forms.keys()):
         raise ValueError(f"{path} has unknown arrays: {', '.join(unknown)}")
 
 

@@ -10,11 +10,27 @@ from ..dense import Layer
 from ..likelihoods import LIKELIHOODS
 from . import archive
 
+RUN = "run/"  # begins the names of a run's arrays
 
-def save(path, params, likelihood, activation, condition_dim=0):
-    """Write a model to path, unless `load` would refuse it. Raises as `VAE.save` does."""
+
+def save(path, params, likelihood, activation, condition_dim=0, *, run=None, beside=None):
+    """Write a model to path, unless `load` would refuse it. Raises as `VAE.save` does.
+
+    run, beside     a header and arrays of the training that goes on, which `read_run` returns
+    """
+    header = header_of(params, likelihood, activation, condition_dim)
+    _, shapes = _read_choices(header, likelihood)
+    arrays, dtype = params.arrays(), params.rows[0].dtype
+    archive.check(f"cannot save to {path}", _forms(shapes, dtype), arrays)
+    if run is not None:
+        header = {"model": header, "run": run}
+        arrays = arrays | {f"{RUN}{name}": array for name, array in beside.items()}
+    archive.write(path, header, arrays)
+
+
+def header_of(params, likelihood, activation, condition_dim=0):
+    """What a file says of a model beside its arrays."""
     own = type(likelihood) in LIKELIHOODS.values()
-    dtype = params.rows[0].dtype
     header = {
         "data_dim": params.encoder[0].W.shape[0] - condition_dim,
         "latent_dim": params.decoder[0].W.shape[0] - condition_dim,
@@ -23,20 +39,20 @@ def save(path, params, likelihood, activation, condition_dim=0):
         "likelihood": _name(likelihood),
         "likelihood_options": vars(likelihood) if own else {},
         "activation": activation,
-        "dtype": dtype.name,
+        "dtype": params.rows[0].dtype.name,
     }
     if condition_dim:
         prior = [layer.b.size for layer in params.prior[:-1]] if params.prior else None
         header |= {"condition_dim": condition_dim, "prior_hidden": prior}
-    _, shapes = _read_choices(header, likelihood)
-    arrays = params.arrays()
-    archive.check(f"cannot save to {path}", shapes, dtype, arrays)
-    archive.write(path, header, arrays)
+    return header
 
 
 def load(path, likelihood, *, conditional=False):
     """-> stacks and what is learned, likelihood, activation. Raises as `VAE.load` does."""
     header, arrays = archive.read(path)
+    if "run" in header:
+        header = header.get("model")
+        arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
     try:
         name = header["likelihood"]
         chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
@@ -47,7 +63,7 @@ def load(path, likelihood, *, conditional=False):
     if conditional != ("condition_dim" in header):
         kind = "a VAE without a condition" if conditional else "a relatives.ConditionalVAE"
         raise ValueError(f"{path} holds {kind}; its own load reads it")
-    archive.check(path, shapes, np.dtype(header["dtype"]), arrays)
+    archive.check(path, _forms(shapes, np.dtype(header["dtype"])), arrays)
     parts = {"encoder": [], "decoder": []} | ({"prior": []} if conditional else {})
     for name in shapes:
         part, _, rest = name.partition("/")
@@ -55,6 +71,21 @@ def load(path, likelihood, *, conditional=False):
             parts[part].append(Layer(arrays[name], arrays[f"{name[:-1]}b"]))
     learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
     return (*parts.values(), learned), chosen, header["activation"]
+
+
+def read_run(path):
+    """-> {"model": the model's header, "run": the run's}, arrays, the run's without `RUN`
+
+    Raises FileNotFoundError if there is no such file; ValueError if it holds no run.
+    """
+    header, arrays = archive.read(path)
+    if not all(isinstance(header.get(part), dict) for part in ("model", "run")):
+        raise ValueError(f"{path} holds no run that could go on; expected a checkpoint of train")
+    return header, {name.removeprefix(RUN): array for name, array in arrays.items()}
+
+
+def _forms(shapes, dtype):
+    return {name: (shape, dtype) for name, shape in shapes.items()}
 
 
 def _name(likelihood):

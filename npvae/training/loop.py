@@ -5,6 +5,7 @@ A model brings a step, and nothing else.
 
 import warnings
 import weakref
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -54,24 +55,44 @@ def minibatches(n, batch_size, *, rng):
         yield order[start : start + batch_size]
 
 
-def visit(data, step, *, epoch, batch_size, work, order_rng, target_rng, bar):
+def visit(
+    data,
+    step,
+    *,
+    epoch,
+    batch_size,
+    work,
+    order_rng,
+    target_rng,
+    bar,
+    done=0,
+    after_step=None,
+    terminable=False,
+):
     """An epoch: step(batch, rows, at, whole) for each minibatch of data.
 
     batch (B, D), rows (B,) their numbers, at the slice that they have in the order of visits;
-    within `with whole:` a step is not interrupted
+    from `with whole:` on a step is not interrupted
     work        words for the kind of work, as `kernels.pace` takes them
+    done        of an epoch that goes on: so many rows have been visited
+    after_step  called with the number of rows that have been, before a signal can interrupt
+    terminable  SIGTERM, where it would end the process without a word, raises SystemExit
     Raises NonFiniteError with epoch and step where the step raises NonFinite.
     """
-    done = 0
     batches = minibatches(len(data.x), batch_size, rng=order_rng)
-    with kernels.pace(*work) as lap, whole_blocks() as whole:
-        for number, rows in enumerate(batches, start=1):
+    first = -(-done // batch_size)
+    bar.update(done)
+    with kernels.pace(*work) as lap, whole_blocks(terminable) as whole:
+        for number, rows in enumerate(islice(batches, first, None), start=first + 1):
             batch = data.take(rows, rng=target_rng)
             try:
                 step(batch, rows, slice(done, done + len(rows)), whole)
             except NonFinite as error:
                 raise NonFiniteError(str(error), epoch, number) from None
             done += len(rows)
+            if after_step:
+                after_step(done)
+            whole.end()
             bar.update(len(rows))
             lap()
 

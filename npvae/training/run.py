@@ -3,12 +3,11 @@
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from os import PathLike
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import kernels
 from ..diagnosis import (
     CollapseWarning,
     ConstantDataWarning,
@@ -16,7 +15,6 @@ from ..diagnosis import (
     FloorWarning,
     GreyTargetsWarning,
     SpreadWarning,
-    Yardsticks,
     findings,
     measure,
     of_data,
@@ -24,15 +22,17 @@ from ..diagnosis import (
     take_vitals,
 )
 from ..elbo import CLOSED_FORM
-from ..evaluation import evaluate, per_row
+from ..evaluation import evaluate
 from ..likelihoods import Bernoulli
-from ..likelihoods import binarize as draw_binary
 from ..objectives import Objective, check_objective
-from ..optimizers import Optimizer
+from ..optimizers import Optimizer, Resumable
 from ..vae import VAE
+from .checkpoint import Checkpoint, go_on, read_past
 from .epoch import Epoch
 from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
+from .progress import Past, Progress, Run, Streams
 from .step import descend
+from .stopping import check_ways_to_end
 
 SETTLED_STEPS = 500  # before so many, a model may yet wake its units and leave the floor
 JUDGED_ROWS = 10  # of x_val; the standard error of fewer says little
@@ -49,6 +49,12 @@ def train(
     objective: Objective | Callable[[int], Objective] = CLOSED_FORM,
     binarize: bool = False,
     x_val: ArrayLike | None = None,
+    learning_rate: Callable[[int], float] | None = None,
+    stop_when: Callable[[list[Epoch]], bool] | None = None,
+    keep_best: bool = False,
+    checkpoint: str | PathLike | None = None,
+    every: float | None = None,
+    resume: str | PathLike | None = None,
     progress: bool = False,
 ) -> Iterator[Epoch]:
     """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
@@ -64,11 +70,22 @@ def train(
     binarize        True draws binary targets anew each time a row is visited
     x_val (M, D)    evaluated after each epoch, binarised once if binarize is True; it never
                     changes what is learned
+    learning_rate   a function of the step (from 0), which the optimizer's is set to before it,
+                    such as npvae.schedules.Cosine(1e-3, steps=6000)
+    stop_when       asked after each epoch, with all of them so far, whether to stop, such as
+                    npvae.Patience(5)
+    keep_best       at the end, however it comes, vae has the parameters of the best validation
+    checkpoint      a file, written when an epoch ends, and when one is cut by Ctrl-C, SIGTERM or an
+                    error; `VAE.load` reads its model
+    every           seconds between two such files within an epoch; None writes none
+    resume          such a file: go on from there, to `epochs` epochs in all. The same data and
+                    arguments lead to the same bits as a run that was never cut
     rng             each call spawns streams of its own from it: a second call goes on elsewhere,
                     and so does one after rng's state was put back. To repeat a run, make the
                     rng anew from its seed
     progress        draw a bar over each epoch's rows on standard error
-    Raises TypeError or ValueError at once if an argument is not as described; NonFiniteError
+    Raises TypeError or ValueError at once if an argument is not as described, or resume is of
+    another run, FileNotFoundError or OSError if checkpoint cannot be written; NonFiniteError
     during training, and FloatingPointError if x_val's bound is not finite. Warns at once of
     what is wrong with the data, and after an epoch, once for each kind, DiagnosisWarnings.
     """
@@ -82,104 +99,161 @@ def train(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, rng=rng, progress=progress
     )
     _objective_at(objective, 1)
+    check_ways_to_end(learning_rate, stop_when, keep_best, x_val)
+    file = None if checkpoint is None else Checkpoint(checkpoint, every)
+    if file is None and every is not None:
+        raise ValueError(f"every is {every!r} without a checkpoint that it could be written to")
+    if (file or resume is not None) and not isinstance(optimizer, Resumable):
+        raise TypeError(f"optimizer is {optimizer!r}, which lacks memory and recall: see Resumable")
+
     yardsticks = measure(vae, x, unit, binarized=binarize)
+    data = Rows(x, unit, vae.dtype, binarize)
+    stand = Progress(Streams(*rng.spawn(4)), x, vae.latent_dim, vae.dtype)
+    choices = objective, learning_rate, stop_when, keep_best
+    run = Run(vae, data, batch_size, optimizer, stand, x_val, yardsticks, *choices, file)
+    if resume is not None:
+        go_on(resume, run)
     for finding in of_data(yardsticks):
         warnings.warn(finding, stacklevel=2)
-    data = Rows(x, unit, vae.dtype, binarize)
-    run = _Run(vae, data, batch_size, optimizer, yardsticks, *rng.spawn(4))
-    return must_be_iterated("train", _epochs(run, epochs, objective, x_val, progress))
+    return must_be_iterated("train", _epochs(run, epochs, progress))
 
 
-class _Run(NamedTuple):
-    """What stays the same from epoch to epoch."""
+def past_epochs(
+    path: str | PathLike, objective: Objective | Callable[[int], Objective] = CLOSED_FORM
+) -> list[Epoch]:
+    """The epochs that had ended when the checkpoint at path was written.
 
-    vae: VAE
-    data: Rows
-    batch_size: int
-    optimizer: Optimizer
-    yardsticks: Yardsticks
-    order_rng: np.random.Generator
-    noise_rng: np.random.Generator
-    target_rng: np.random.Generator
-    evaluation_rng: np.random.Generator
+    objective       as the run had it
+    Raises FileNotFoundError if there is no such file; ValueError if it is damaged or holds no run.
+    """
+    rows, past = read_past(path)
+    return [_told(number, p, objective, rows) for number, p in enumerate(past, start=1)]
 
 
-def _epochs(run, epochs, objective, x_val, progress):
-    N = len(run.data.x)
-    steps, told, before = 0, {ConstantDataWarning, GreyTargetsWarning, SpreadWarning}, -math.inf
-    trained, validated = [], []
+def _epochs(run, epochs, bar_is_drawn):
+    try:
+        yield from _until_the_end(run, epochs, bar_is_drawn)
+    finally:
+        if run.keep_best and run.progress.best is not None:
+            for row, best in zip(run.vae.params.rows, run.progress.best.rows, strict=True):
+                row[...] = best
+
+
+def _until_the_end(run, epochs, bar_is_drawn):
+    progress, rows = run.progress, len(run.data.x)
+    ended = [_told(n, p, run.objective, rows) for n, p in enumerate(progress.past, start=1)]
+    x_val = run.x_val
     if x_val is not None and run.data.binarize:
-        x_val = draw_binary(x_val, rng=run.evaluation_rng)
-    for epoch in range(1, epochs + 1):
-        now = _objective_at(objective, epoch)
-        with progress_bar(N, f"epoch {epoch}/{epochs}", progress) as bar:
-            seconds, bound, vitals = _visit(run, now, epoch, bar)
-        steps += math.ceil(N / run.batch_size)
-        summary = vitals.evaluation
-        passing = _may_pass(steps, epoch == epochs, summary.elbo - before, vitals.yardsticks.floor)
-        before = summary.elbo
-        validation = None if x_val is None else evaluate(run.vae, x_val, rng=run.evaluation_rng)
-        trained.append(summary)
-        validated += [] if validation is None else [validation]
-        told_now = list(findings(vitals))
-        if validation is not None and len(x_val) >= JUDGED_ROWS:
-            told_now += overfitting(trained, validated)
-        for finding in told_now:
-            if type(finding) not in told | passing:
-                told.add(type(finding))
-                warnings.warn(type(finding)(f"{finding} (after epoch {epoch})"), stacklevel=3)
-        yield Epoch(
-            epoch=epoch,
-            bound=bound,
-            elbo=summary.elbo,
-            reconstruction=summary.reconstruction,
-            kl=summary.kl,
-            kl_per_dim=summary.kl_per_dim,
-            active_units=summary.active_units,
-            objective=now,
-            seconds=seconds,
-            images_per_second=N / seconds,
-            validation=validation,
-        )
+        x_val = progress.binarized(x_val)
+    while progress.epoch <= epochs and not (ended and run.stop_when and run.stop_when(ended)):
+        try:
+            found = _epoch(run, x_val, epochs, bar_is_drawn)
+            ended.append(_told(len(progress.past), progress.past[-1], run.objective, rows))
+            if run.file:
+                run.file.write(run)
+        except BaseException:
+            if run.file:
+                run.file.rescue(run)
+            raise
+        for finding in found:
+            warnings.warn(finding, stacklevel=4)
+        yield ended[-1]
 
 
-def _visit(run, objective, epoch, bar):
-    """An epoch's steps; -> their seconds, mean bound, and vitals of the rows as visited."""
-    start = kernels.clock()
-    bound, *rows = _visit_all_rows(run, objective, epoch, bar)
-    seconds = kernels.clock() - start
-    vitals = take_vitals(run.vae, run.yardsticks, *rows, beta=getattr(objective, "beta", 1.0))
-    return seconds, float(bound.mean(dtype=np.float64)), vitals
+def _epoch(run, x_val, epochs, bar_is_drawn):
+    """Go through the rows that are left, and validate; -> what is to be warned of."""
+    progress, epoch = run.progress, run.progress.epoch
+    objective = _objective_at(run.objective, epoch)
+    with progress_bar(len(run.data.x), f"epoch {epoch}/{epochs}", bar_is_drawn) as bar:
+        bound = _visit_all_rows(run, objective, bar)
+    beta = getattr(objective, "beta", 1.0)
+    vitals = take_vitals(run.vae, run.yardsticks, *progress.visited[1:], beta=beta)
+    validated, stream = None, progress.streams.evaluation
+    if x_val is not None:
+        validated = evaluate(run.vae, x_val, rng=stream)
+    found = _findings(run, vitals, validated, last=epoch == epochs)
+    if run.keep_best and validated.elbo > max(
+        [past.validated.elbo for past in progress.past], default=-math.inf
+    ):
+        progress.best = run.vae.params.astype(run.vae.dtype)
+    progress.told |= {type(finding).__name__ for finding in found}
+    progress.after_epoch(Past(bound, progress.seconds, vitals.evaluation, validated))
+    return found
 
 
-def _visit_all_rows(run, objective, epoch, bar):
-    """A step for each minibatch; -> bound, log p(x|z), mu, logvar of the rows, as visited."""
-    vae, N = run.vae, len(run.data.x)
-    grads = vae.params.empty_like()
-    row, latents = (N,), (N, vae.latent_dim)
-    visited = [np.empty(shape, vae.dtype) for shape in (row, row, latents, latents)]
+def _visit_all_rows(run, objective, bar):
+    """A step for each minibatch that is left; -> the mean bound of the rows, as visited."""
+    vae, progress, N = run.vae, run.progress, len(run.data.x)
+    grads, epoch = vae.params.empty_like(), progress.epoch
+    steps = math.ceil(N / run.batch_size)
 
     def step(batch, rows, at, whole):
-        noise = run.noise_rng.standard_normal(
-            (objective.samples, len(rows), vae.latent_dim), vae.dtype
-        )
+        if run.learning_rate is not None:
+            number = (epoch - 1) * steps + at.start // run.batch_size
+            run.optimizer.learning_rate = run.learning_rate(number)
+        shape = objective.samples, len(rows), vae.latent_dim
+        noise = progress.streams.noise.standard_normal(shape, vae.dtype)
         # The likelihood's own start counts as one row.
         share = len(rows) / min(1 + (epoch - 1) * N + at.stop, N)
         trace = descend(vae, run.optimizer, batch, noise, objective, grads, share, whole)
-        for values, batch_values in zip(visited, (trace.bound, *per_row(trace)), strict=True):
-            values[at] = batch_values
+        progress.keep(at, trace)
 
+    def after_step(done):
+        progress.after_step(done)
+        if run.file:
+            run.file.after_step(run)
+
+    progress.start()
     visit(
         run.data,
         step,
         epoch=epoch,
         batch_size=run.batch_size,
         work=("train", vae.params.rows[0].size, run.batch_size, objective.samples),
-        order_rng=run.order_rng,
-        target_rng=run.target_rng,
+        order_rng=progress.streams.order,
+        target_rng=progress.streams.target,
         bar=bar,
+        done=progress.done,
+        after_step=after_step,
+        terminable=run.file is not None,
     )
-    return visited
+    return float(progress.visited[0].mean(dtype=np.float64))
+
+
+def _findings(run, vitals, validated, *, last):
+    """What is to be warned of after this epoch, each kind once in a run."""
+    progress = run.progress
+    steps = progress.epoch * math.ceil(len(run.data.x) / run.batch_size)
+    before = progress.past[-1].trained.elbo if progress.past else -math.inf
+    found = list(findings(vitals))
+    if validated is not None and len(run.x_val) >= JUDGED_ROWS:
+        trained = [past.trained for past in progress.past] + [vitals.evaluation]
+        found += overfitting(trained, [past.validated for past in progress.past] + [validated])
+    silent = _may_pass(steps, last, vitals.evaluation.elbo - before, vitals.yardsticks.floor)
+    silent |= {ConstantDataWarning, GreyTargetsWarning, SpreadWarning}  # told of the data
+    return [
+        type(finding)(f"{finding} (after epoch {progress.epoch})")
+        for finding in found
+        if type(finding) not in silent and type(finding).__name__ not in progress.told
+    ]
+
+
+def _told(epoch, past, objective, rows):
+    """The Epoch that is yielded."""
+    trained = past.trained
+    return Epoch(
+        epoch=epoch,
+        bound=past.bound,
+        elbo=trained.elbo,
+        reconstruction=trained.reconstruction,
+        kl=trained.kl,
+        kl_per_dim=trained.kl_per_dim,
+        active_units=trained.active_units,
+        objective=_objective_at(objective, epoch),
+        seconds=past.seconds,
+        images_per_second=rows / past.seconds,
+        validation=past.validated,
+    )
 
 
 def _objective_at(objective, epoch):

@@ -1,0 +1,84 @@
+"""Numbers that change while a model learns: functions of t = 0, 1, 2, …, a step or an epoch.
+
+`train` takes one for its learning_rate, where t is the step; an objective's beta can follow one,
+where t is the epoch less one.
+"""
+
+import math
+from dataclasses import dataclass
+
+from ._checks import check_number, check_positive_int
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """value · min(1, (t + 1)/steps).                            [schedules.1]
+
+    Raises TypeError or ValueError unless value > 0 and steps is an integer >= 1.
+    """
+
+    value: float
+    steps: int
+
+    def __post_init__(self) -> None:
+        check_number("value", self.value, low=0)
+        check_positive_int("steps", self.steps)
+
+    def __call__(self, t: int) -> float:
+        return self.value * min(1.0, (t + 1) / self.steps)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """lowest + (value − lowest) (1 + cos πs)/2,  s = min(1, (t − warm_up)/(steps − warm_up)).
+
+    A `WarmUp` to value before t = warm_up; lowest from t = steps on.    [schedules.2]
+    Raises TypeError or ValueError unless value > 0, 0 <= lowest <= value, and warm_up < steps are
+    integers >= 0.
+    Loshchilov & Hutter 2016, eq. (5), without restarts.
+    """
+
+    value: float
+    steps: int
+    warm_up: int = 0
+    lowest: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_number("value", self.value, low=0)
+        check_number("lowest", self.lowest, low=0, low_allowed=True)
+        check_positive_int("steps", self.steps)
+        if self.warm_up != 0:
+            check_positive_int("warm_up", self.warm_up)
+        if self.lowest > self.value:
+            raise ValueError(f"lowest is {self.lowest}, above value, {self.value}")
+        if self.warm_up >= self.steps:
+            raise ValueError(f"warm_up is {self.warm_up}; expected fewer than steps, {self.steps}")
+
+    def __call__(self, t: int) -> float:
+        if t < self.warm_up:
+            return WarmUp(self.value, self.warm_up)(t)
+        s = min(1.0, (t - self.warm_up) / (self.steps - self.warm_up))
+        return self.lowest + (self.value - self.lowest) * (1 + math.cos(math.pi * s)) / 2
+
+
+@dataclass(frozen=True)
+class Cyclical:
+    """value · min(1, (t mod period + 1)/(rising · period)).     [schedules.3]
+
+    Raises TypeError or ValueError unless value > 0, period is an integer >= 1 and
+    0 < rising <= 1. Fu et al. 2019, eqs. (6) and (7), of β.
+    """
+
+    value: float
+    period: int
+    rising: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("value", self.value, low=0)
+        check_positive_int("period", self.period)
+        check_number("rising", self.rising, low=0)
+        if self.rising > 1:
+            raise ValueError(f"rising is {self.rising}; expected at most 1, all of a period")
+
+    def __call__(self, t: int) -> float:
+        return self.value * min(1.0, (t % self.period + 1) / (self.rising * self.period))
