@@ -1,4 +1,4 @@
-"""A run that is cut, and goes on: the models, the ways, and whether the bits are those of one uncut."""
+"""A run that is cut and goes on: the models, the ways, and what is the same as in one uncut."""
 
 import os
 import signal

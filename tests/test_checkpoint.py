@@ -1,11 +1,8 @@
-"""A run that was cut and goes on has the bits of one that was not; and what a checkpoint refuses."""
+"""A run that was cut and goes on has the bits of one that was not; what a checkpoint refuses."""
 
 import multiprocessing
-import os
 import signal
-import warnings
 
-import numpy as np
 import pytest
 
 import npvae

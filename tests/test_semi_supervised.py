@@ -15,6 +15,7 @@ from scipy.stats import entropy
 import npvae
 from models import slow_draw, slow_kl_per_dim, slow_stack
 from npvae.relatives import (
+    Masking,
     Predictor,
     SemiSupervisedVAE,
     train_predictor,
@@ -85,6 +86,21 @@ def test_bounds_are_their_definitions_row_by_row_and_class_by_class():
 
 
 @pytest.mark.equation("semi_supervised.2")
+def test_what_the_classifier_reads_changes_its_guess_and_not_the_bounds_of_each_class():
+    model, (x, labels, noise) = make_model(), make_batch()
+    holes = x * (np.arange(D) % 2)
+    plain, passed = bounds(model, x, labels, noise), bounds(model, x, labels, noise, seen=holes)
+    log_q = np.array([slow_log_q(model, row) for row in holes])
+    np.testing.assert_allclose(passed.log_q, log_q, rtol=1e-12)
+    np.testing.assert_array_equal(passed.with_class, plain.with_class)
+    np.testing.assert_array_equal(passed.with_label, plain.with_label)
+    M = len(labels)
+    q, joint = np.exp(log_q[M:]), passed.with_class.T
+    expected = np.sum(q * joint, axis=1) + [entropy(row) for row in q]
+    np.testing.assert_allclose(passed.unlabelled, expected, rtol=1e-12)
+
+
+@pytest.mark.equation("semi_supervised.2")
 def test_a_class_left_out_leaves_a_bound_over_the_others():
     model, (x, labels, noise) = make_model(), make_batch(2, 6)
     passed = bounds(model, x, labels, noise, negligible=0.25)
@@ -149,10 +165,12 @@ def test_the_classifier_rests_where_it_is_bayes_rule():
 
 @pytest.mark.equation("semi_supervised.6", "semi_supervised.8")
 @pytest.mark.parametrize(
-    ("likelihood", "negligible"), [(npvae.LearnedGaussian(0.7), 0.0), (npvae.Bernoulli(), 0.25)]
+    ("likelihood", "negligible", "holes"),
+    [(npvae.LearnedGaussian(0.7), 0.0, False), (npvae.Bernoulli(), 0.25, True)],
 )
-def test_gradient_of_the_loss_in_every_parameter(likelihood, negligible):
+def test_gradient_of_the_loss_in_every_parameter(likelihood, negligible, holes):
     model, (x, labels, noise) = make_model(likelihood=likelihood), make_batch()
+    seen = x * (np.arange(D) % 2) if holes else None
     weights = Weights(0.3, 0.7, 1.7)
     names = list(model.params.arrays())
 
@@ -163,7 +181,7 @@ def test_gradient_of_the_loss_in_every_parameter(likelihood, negligible):
         return moved
 
     def pass_on(moved):
-        return bounds(moved, x, labels, noise, negligible)
+        return bounds(moved, x, labels, noise, negligible, seen)
 
     def f(*values):
         return np.array([loss(pass_on(with_arrays(values)), weights)])
@@ -172,7 +190,7 @@ def test_gradient_of_the_loss_in_every_parameter(likelihood, negligible):
         moved = with_arrays(values)
         passed = pass_on(moved)
         dpassed = [dloss * d for d in loss_backward(passed, weights)]
-        grads = bounds_backward(*dpassed, moved, x, labels, passed)
+        grads = bounds_backward(*dpassed, moved, labels, passed)
         return tuple(grads.arrays().values())
 
     values = tuple(model.params.arrays().values())
@@ -309,6 +327,24 @@ def test_watching_changes_nothing_and_a_seed_repeats_all():
     np.testing.assert_array_equal(learned[0], learned[2])
 
 
+def test_a_corruption_is_of_what_the_classifier_reads_alone(monkeypatch):
+    seen = []
+
+    def looked_at(model, x, labels, noise, negligible, corrupted):
+        seen.append((x, corrupted))
+        return bounds(model, x, labels, noise, negligible, corrupted)
+
+    monkeypatch.setattr("npvae.relatives.semi_supervised.train.bounds", looked_at)
+    list(short_run(corruption=Masking(0.5), epochs=2))
+    x, corrupted = (np.concatenate(arrays) for arrays in zip(*seen, strict=True))
+    assert np.all((corrupted == x) | (corrupted == 0))
+    assert 0.3 < np.mean(corrupted == 0) < 0.7
+    assert x.all()
+    seen.clear()
+    list(short_run())
+    assert all(corrupted is None for _, corrupted in seen)
+
+
 def test_grey_levels_are_read_as_such():
     levels = np.random.default_rng(0).integers(0, 256, (9, D), dtype=np.uint8)
     levels[0, 0] = 255
@@ -332,6 +368,7 @@ KNOWN = [0, 1, 2, -1, -1, 2, -1, -1]
         ({"x": np.zeros((9, D + 1))}, ValueError, r"expected \(N, D\) with D = 4"),
         ({"x": np.full((9, D), 2.0)}, ValueError, "expects values in"),
         ({"alpha": -1}, ValueError, "alpha is -1"),
+        ({"corruption": 0.5}, TypeError, "corruption is 0.5"),
         ({"binarize": 1}, TypeError, "binarize"),
         ({"x_val": np.zeros((2, D))}, ValueError, "belong together"),
         ({"x_val": np.zeros((2, D)), "labels_val": [0, -1]}, ValueError, r"labels_val\[1\] is -1"),

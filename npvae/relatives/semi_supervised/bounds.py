@@ -22,6 +22,7 @@ class Bounds(NamedTuple):
     R rows are decoded: each of the M with its label, each of the B with every class that counts.
     """
 
+    seen: np.ndarray  # (M + B, D), what the classifier read
     hidden: tuple[np.ndarray, ...]  # of the classifier, each (M + B, H)
     log_q: np.ndarray  # (M + B, C) nats, log q(y|x) of every class; −∞ for one that is left out
     places: tuple[np.ndarray, ...]  # in with_class of the last R − M rows that are decoded
@@ -91,16 +92,20 @@ def bounds(
     labels: np.ndarray,
     noise: np.ndarray,
     negligible: float = 0.0,
+    seen: np.ndarray | None = None,
 ) -> Bounds:
     """L = bound on log p(x|y) + log p(y) where y is known [semi_supervised.1], U elsewhere.
 
     x (M + B, D), rows with a label first; labels (M,); noise (L, M + B, Z) -> Bounds
     negligible      q(y|x) below it is taken for 0; 0 sums over every class
+    seen            (M + B, D), what the classifier reads for x, such as x with holes: each q is
+                    as good a q as another, and U stays a bound
     A row has the same noise with every class: the classifier learns from differences between
     classes, and these have less noise than their terms.
     """
     M, classifier = len(labels), model.classifier
-    hidden, logits = stack(x, classifier.layers, ACTIVATIONS[classifier.activation])
+    seen = x if seen is None else seen
+    hidden, logits = stack(seen, classifier.layers, ACTIVATIONS[classifier.activation])
     log_q = log_class_probabilities(logits, M, negligible)
     classes, unknown = places = np.nonzero(np.exp(log_q[M:].T))
     rows = np.concatenate([np.arange(M), M + unknown])
@@ -112,7 +117,8 @@ def bounds(
     with_class[places] = joint[M:]
     unlabelled = marginal_bound(with_class, log_q[M:])
     log_q_y = log_q[np.arange(M), labels]
-    return Bounds(hidden, log_q, places, *inputs, trace, joint[:M], log_q_y, with_class, unlabelled)
+    sums = joint[:M], log_q_y, with_class, unlabelled
+    return Bounds(seen, hidden, log_q, places, *inputs, trace, *sums)
 
 
 def bounds_backward(
@@ -120,7 +126,6 @@ def bounds_backward(
     dlog_q_y: np.ndarray,
     dunlabelled: np.ndarray,
     model: SemiSupervisedVAE,
-    x: np.ndarray,
     labels: np.ndarray,
     passed: Bounds,
     out: Joined | None = None,
@@ -145,10 +150,10 @@ def bounds_backward(
     is_label = np.eye(model.classes, dtype=model.dtype)[labels]
     da_known = dlog_q_y[:, None] * (is_label - np.exp(passed.log_q[:M]))
 
-    # hidden, logits = stack(x, layers)
+    # hidden, logits = stack(seen, layers)
     da = np.concatenate([da_known, da_unknown])
     activation, dlayers = ACTIVATIONS[classifier.activation], grads.classifier.stacks["network"]
-    stack_backward(da, x, classifier.layers, activation, passed.hidden, out=dlayers)
+    stack_backward(da, passed.seen, classifier.layers, activation, passed.hidden, out=dlayers)
     return grads
 
 

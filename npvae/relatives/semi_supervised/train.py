@@ -20,6 +20,7 @@ from ...training.loop import (
 )
 from ...training.step import ANYWHERE, require_finite, update
 from ..classifier.labels import check_labels, check_no_gap
+from ..corruption import Corruption, check_corruption
 from .bounds import Bounds, Weights, bounds, bounds_backward, loss, loss_backward
 from .joined import Joined
 from .model import SemiSupervisedVAE
@@ -58,6 +59,7 @@ def train_semi_supervised(
     rng: np.random.Generator,
     alpha: float = 1.0,
     negligible: float = 0.0,
+    corruption: Corruption | None = None,
     batch_size: int = 100,
     binarize: bool = False,
     x_val: ArrayLike | None = None,
@@ -75,6 +77,8 @@ def train_semi_supervised(
                     paper's, whose sums over N rows have 0.1·N
     negligible      q(y|x) below it is taken for 0, and the class left out; 1e-5 saves most of the
                     time once the classifier is sure. 0 sums over every class
+    corruption      of what the classifier reads while it learns, such as Masking(0.5); the bounds
+                    are still of x. None leaves x as it is
     x_val, labels_val   other rows, all labels known, judged after each epoch
     Raises TypeError or ValueError at once if an argument is not as described, NonFiniteError
     during training.
@@ -87,6 +91,7 @@ def train_semi_supervised(
     validation = _check_validation(x_val, labels_val, model, reading)
     check_number("alpha", alpha, low=0, low_allowed=True)
     check_number("negligible", negligible, low=0, low_allowed=True, high=1 / model.classes)
+    check_corruption(corruption)
     check_settings(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, rng=rng, progress=progress
     )
@@ -102,9 +107,10 @@ def train_semi_supervised(
         unlabelled,
         weights,
         float(negligible),
+        corruption,
         batch_size,
         optimizer,
-        *rng.spawn(4),
+        *rng.spawn(5),
     )
     records = _epochs(run, epochs, validation, progress)
     return must_be_iterated("relatives.train_semi_supervised", records)
@@ -140,12 +146,14 @@ class _Run(NamedTuple):
     unlabelled: Rows
     weights: Weights
     negligible: float
+    corruption: Corruption | None
     batch_size: int
     optimizer: Optimizer
     order_rng: np.random.Generator
     label_rng: np.random.Generator
     noise_rng: np.random.Generator
     target_rng: np.random.Generator
+    corruption_rng: np.random.Generator
 
 
 def descend(
@@ -156,20 +164,21 @@ def descend(
     noise: np.ndarray,
     weights: Weights,
     negligible: float = 0.0,
+    seen: np.ndarray | None = None,
     grads: Joined | None = None,
     whole=ANYWHERE,
 ) -> Bounds:
     """One step down the loss.                                   [semi_supervised.7]
 
-    x (M + B, D), rows with a label first; labels (M,), noise (L, M + B, Z) -> the Bounds before
-    the step; grads and whole as in `training.descend`
+    x (M + B, D), rows with a label first; labels (M,), noise (L, M + B, Z), negligible, seen as in
+    `bounds` -> the Bounds before the step; grads and whole as in `training.descend`
     """
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
-        passed = bounds(model, x, labels, noise, negligible)
+        passed = bounds(model, x, labels, noise, negligible, seen)
         require_finite({"log p(x|z, y)": passed.trace.log_px_z, "log q(y|x)": passed.log_q_y})
         require_finite({"bound": passed.unlabelled, "bound with a label": passed.with_label})
         dpassed = loss_backward(passed, weights)
-        grads = bounds_backward(*dpassed, model, x, labels, passed, grads)
+        grads = bounds_backward(*dpassed, model, labels, passed, grads)
         with whole:
             update(optimizer, model.params, grads)
     return passed
@@ -202,7 +211,7 @@ def _visit_all_rows(run, drawn, epoch, bar):
         x = np.concatenate([run.with_label.take(chosen, rng=run.target_rng), batch])
         noise = run.noise_rng.standard_normal((1, len(x), model.vae.latent_dim), model.dtype)
         labels = run.labels[chosen]
-        settings = run.weights, run.negligible
+        settings = run.weights, run.negligible, _corrupted(run, x)
         passed = descend(model, run.optimizer, x, labels, noise, *settings, grads, whole)
         values = passed.unlabelled, passed.with_label, passed.log_q_y
         means = [value.mean(dtype=np.float64) for value in values]
@@ -220,6 +229,14 @@ def _visit_all_rows(run, drawn, epoch, bar):
     )
     counts, *means = zip(*told, strict=True)
     return [np.average(mean, weights=counts) for mean in means]
+
+
+def _corrupted(run, x):
+    """What the classifier reads for x."""
+    if run.corruption is None:
+        return None
+    noise = run.corruption.draw(x.shape, x.dtype, rng=run.corruption_rng)
+    return run.corruption.apply(x, noise)
 
 
 def _check_rows(name, x, model, likelihood):
