@@ -12,7 +12,7 @@ from ._checks import check_number, check_positive_int
 
 @dataclass(frozen=True)
 class WarmUp:
-    """value · min(1, (t + 1)/steps).                            [schedules.1]
+    """From value/steps at t = 0 to value.
 
     Raises TypeError or ValueError unless value > 0 and steps is an integer >= 1.
     """
@@ -25,14 +25,14 @@ class WarmUp:
         check_positive_int("steps", self.steps)
 
     def __call__(self, t: int) -> float:
+        """value · min(1, (t + 1)/steps).                        [schedules.1]"""
         return self.value * min(1.0, (t + 1) / self.steps)
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """lowest + (value − lowest) (1 + cos πs)/2,  s = min(1, (t − warm_up)/(steps − warm_up)).
+    """A `WarmUp` to value, and half a wave down to lowest, which it is from t = steps on.
 
-    A `WarmUp` to value before t = warm_up; lowest from t = steps on.    [schedules.2]
     Raises TypeError or ValueError unless value > 0, 0 <= lowest <= value, and warm_up < steps are
     integers >= 0.
     Loshchilov & Hutter 2016, eq. (5), without restarts.
@@ -55,6 +55,10 @@ class Cosine:
             raise ValueError(f"warm_up is {self.warm_up}; expected fewer than steps, {self.steps}")
 
     def __call__(self, t: int) -> float:
+        """lowest + (value − lowest) (1 + cos πs)/2,  s = (t − warm_up)/(steps − warm_up) <= 1.
+
+        [schedules.1] before t = warm_up.                        [schedules.2]
+        """
         if t < self.warm_up:
             return WarmUp(self.value, self.warm_up)(t)
         s = min(1.0, (t - self.warm_up) / (self.steps - self.warm_up))
@@ -63,7 +67,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Cyclical:
-    """value · min(1, (t mod period + 1)/(rising · period)).     [schedules.3]
+    """A `WarmUp` over the first part of each period, anew in every one.
 
     Raises TypeError or ValueError unless value > 0, period is an integer >= 1 and
     0 < rising <= 1. Fu et al. 2019, eqs. (6) and (7), of β.
@@ -81,4 +85,5 @@ class Cyclical:
             raise ValueError(f"rising is {self.rising}; expected at most 1, all of a period")
 
     def __call__(self, t: int) -> float:
+        """value · min(1, (t mod period + 1)/(rising · period)). [schedules.3]"""
         return self.value * min(1.0, (t % self.period + 1) / (self.rising * self.period))

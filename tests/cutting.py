@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+import npvae
+
 ROWS, BATCH, EPOCHS = 230, 20, 4
 STEPS = -(-ROWS // BATCH) * EPOCHS
 MODELS = "bernoulli", "learned_gaussian", "importance_weighted"
+RATE = npvae.schedules.Cosine(1e-2, STEPS, warm_up=5)
 WAYS = "exception", "SIGINT", "SIGTERM", "SIGKILL"
 
 
@@ -25,34 +28,34 @@ def told(epoch):
     return [*numbers, epoch.validation.elbo, epoch.validation.standard_error]
 
 
-def train(model, learning_rate=None, **choices):
+def train(model, seed=3, bits=np.random.PCG64, flipped=False, hidden=(8,), **changes):
     """-> the model and its epochs, with a schedule, a warm-up, the best kept."""
-    import npvae
-
-    rng = np.random.default_rng(3)
-    x = (rng.random((ROWS, 12)) < rng.random(12)).astype(np.float32)
+    draw, rng = np.random.default_rng(1), np.random.Generator(bits(seed))
+    x = (draw.random((ROWS, 12)) < draw.random(12)).astype(np.float32)
+    x[0, 0] = abs(x[0, 0] - flipped)
     likelihood = npvae.LearnedGaussian() if model == "learned_gaussian" else npvae.Bernoulli()
-    vae = npvae.VAE.init(12, hidden=(8,), latent_dim=2, likelihood=likelihood, rng=rng)
-    kinds = {"importance_weighted": lambda epoch: npvae.ImportanceWeighted(3)}
-    warm_up = kinds.get(model, lambda epoch: npvae.ClosedForm(beta=min(1, epoch / 3)))
+    vae = npvae.VAE.init(12, hidden=hidden, latent_dim=2, likelihood=likelihood, rng=rng)
     optimizer = npvae.SGD(1e-3, momentum=0.9) if model == "learned_gaussian" else npvae.Adam()
+    choices = {
+        "optimizer": optimizer,
+        "batch_size": BATCH,
+        "binarize": model == "bernoulli",
+        "objective": objective(model),
+        "x_val": x[::3],
+        "learning_rate": RATE,
+        "keep_best": True,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", npvae.DiagnosisWarning)
-        epochs = npvae.train(
-            vae,
-            x,
-            epochs=EPOCHS,
-            optimizer=optimizer,
-            batch_size=BATCH,
-            binarize=model == "bernoulli",
-            objective=warm_up,
-            x_val=x[::3],
-            learning_rate=learning_rate or npvae.schedules.Cosine(1e-2, STEPS, warm_up=5),
-            keep_best=True,
-            rng=rng,
-            **choices,
-        )
+        epochs = npvae.train(vae, x, epochs=EPOCHS, rng=rng, **choices | changes)
         return vae, list(epochs)
+
+
+def objective(model):
+    """A function of the epoch."""
+    if model == "importance_weighted":
+        return lambda epoch: npvae.ImportanceWeighted(3)
+    return lambda epoch: npvae.ClosedForm(beta=min(1, epoch / 3))
 
 
 class Cut:
@@ -62,34 +65,26 @@ class Cut:
         self.way, self.at = way, at
 
     def __call__(self, step):
-        import npvae
-
         if step == self.at:
             if self.way == "exception":
                 raise RuntimeError("cut")
             os.kill(os.getpid(), getattr(signal, self.way))
-        return npvae.schedules.Cosine(1e-2, STEPS, warm_up=5)(step)
+        return RATE(step)
 
 
-def begin(model, path, way, at, every):
+def begin(model, path, way, at, every, **changes):
     """A run that is cut.  -> what it raised"""
     try:
-        train(model, learning_rate=Cut(way, at), checkpoint=path, every=every)
+        train(model, learning_rate=Cut(way, at), checkpoint=path, every=every, **changes)
     except (RuntimeError, KeyboardInterrupt, SystemExit) as error:
         return error
 
 
-def go_on(model, path):
+def go_on(model, path, **changes):
     """-> bits and epochs, all of them, of the run at path; a new one where nothing was written"""
-    resumed = {"resume": path} if Path(path).exists() else {}
-    before = past(model, path) if resumed else []
-    bits, after = whole(model, checkpoint=path, **resumed)
+    before = []
+    if Path(path).exists():
+        before = [told(epoch) for epoch in npvae.past_epochs(path, objective(model))]
+        changes["resume"] = path
+    bits, after = whole(model, checkpoint=path, **changes)
     return bits, before + after
-
-
-def past(model, path):
-    import npvae
-
-    kinds = {"importance_weighted": lambda epoch: npvae.ImportanceWeighted(3)}
-    warm_up = kinds.get(model, lambda epoch: npvae.ClosedForm(beta=min(1, epoch / 3)))
-    return [told(epoch) for epoch in npvae.past_epochs(path, warm_up)]

@@ -31,6 +31,7 @@ COVERED = (
     "relatives/mixtures",
     "relatives/naive_bayes",
     "optimizers",
+    "schedules",
     "relatives/pca",
     "relatives/logistic_pca",
     "relatives/corruption",
@@ -91,6 +92,8 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "parameters",
     "copy",
     "check_run",
+    "memory",
+    "recall",
     "density",
     "likelihood",
 }

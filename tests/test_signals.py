@@ -39,6 +39,7 @@ def test_between_two_blocks_it_is_interrupted_at_once():
         with whole_blocks() as whole:
             with whole:
                 done.append("a block")
+            whole.end()
             signal.raise_signal(signal.SIGINT)
             done.append("more")
 
@@ -46,6 +47,35 @@ def test_between_two_blocks_it_is_interrupted_at_once():
         blocks()
     assert done == ["a block"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_follows_a_block_belongs_to_it_until_its_end():
+    done = []
+
+    def blocks():
+        with whole_blocks() as whole:
+            with whole:
+                signal.raise_signal(signal.SIGINT)
+            done.append("what follows")
+            whole.end()
+            done.append("more")
+
+    with pytest.raises(KeyboardInterrupt):
+        blocks()
+    assert done == ["what follows"]
+
+
+def test_an_end_without_a_word_becomes_an_exit_if_asked():
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as stopped, whole_blocks(terminable=True):
+            signal.raise_signal(signal.SIGTERM)
+        assert stopped.value.code == 128 + signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        with whole_blocks():
+            assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_an_error_inside_is_not_lost():

@@ -37,14 +37,21 @@ class Checkpoint:
             check_number("every", every, low=0)
         archive.check_place(path)
         self.path, self.every, self.written = path, every, kernels.clock()
+        self.failed: OSError | None = None
 
     def after_step(self, run: Run) -> None:
         """Write, if `every` seconds have passed."""
         if self.every is not None and kernels.clock() - self.written >= self.every:
-            self.write(run)
+            try:
+                self.write(run)
+            except OSError as error:
+                self.failed = error
+                raise
 
-    def rescue(self, run: Run) -> None:
-        """Write, because the run is cut; where that fails, warn: an error is on its way already."""
+    def rescue(self, run: Run, cut: BaseException) -> None:
+        """Write, because this cut the run; where that fails, warn: there is an error already."""
+        if cut is self.failed:
+            return
         try:
             self.write(run)
         except (OSError, ValueError) as error:

@@ -7,6 +7,10 @@ import numpy as np
 from ..evaluation import Evaluation
 from ..objectives import Objective
 
+OWN = "epoch", "bound", "elbo", "reconstruction", "kl", "active_units"
+OWN += "seconds", "images_per_second"
+JUDGED = "elbo", "standard_error", "reconstruction", "kl", "active_units"
+
 
 class Epoch(NamedTuple):
     """One pass over the data: means over its rows, each as it was when its turn came.
@@ -25,6 +29,19 @@ class Epoch(NamedTuple):
     seconds: float  # of training, validation not counted
     images_per_second: float
     validation: Evaluation | None  # of x_val, after the epoch
+
+    def to_row(self) -> dict[str, float | str]:
+        """Every number by name, those of x_val as validation_…, those of a unit as kl_0, kl_1, …
+
+        For `csv.DictWriter`, `pandas.DataFrame` or a logger: the same names after each epoch.
+        """
+        row = {name: value for name, value in self._asdict().items() if name in OWN}
+        row |= {f"kl_{j}": float(kl) for j, kl in enumerate(self.kl_per_dim)}
+        if self.validation is not None:
+            judged = self.validation
+            row |= {f"validation_{name}": getattr(judged, name) for name in JUDGED}
+            row |= {f"validation_kl_{j}": float(kl) for j, kl in enumerate(judged.kl_per_dim)}
+        return row | {"objective": repr(self.objective)}
 
     def __str__(self) -> str:
         line = (

@@ -148,13 +148,13 @@ def _until_the_end(run, epochs, bar_is_drawn):
     while progress.epoch <= epochs and not (ended and run.stop_when and run.stop_when(ended)):
         try:
             found = _epoch(run, x_val, epochs, bar_is_drawn)
-            ended.append(_told(len(progress.past), progress.past[-1], run.objective, rows))
+        except BaseException as error:
             if run.file:
-                run.file.write(run)
-        except BaseException:
-            if run.file:
-                run.file.rescue(run)
+                run.file.rescue(run, error)
             raise
+        if run.file:
+            run.file.write(run)
+        ended.append(_told(len(progress.past), progress.past[-1], run.objective, rows))
         for finding in found:
             warnings.warn(finding, stacklevel=4)
         yield ended[-1]
