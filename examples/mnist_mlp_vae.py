@@ -1,6 +1,7 @@
 """The example to start with: trains, judges and draws. DESCRIPTION says how to run it."""
 
 import argparse
+import csv
 import json
 import logging
 import sys
@@ -25,10 +26,12 @@ learned.
     mnist_mlp_vae.py                           MNIST, or drawn digits if offline
     mnist_mlp_vae.py --data glyphs --epochs 3
     mnist_mlp_vae.py --latent 2                draws the manifold of digits too
+    mnist_mlp_vae.py --resume out --epochs 20  goes on with the run in out/
 
-Pictures, vae.npz and metrics.json go to the folder given by --out; if that
-holds an earlier run, to out-2, out-3, … beside it. Ctrl-C stops the training
-and keeps what was learned."""
+Pictures, vae.npz, metrics.json and epochs.csv go to the folder given by --out;
+if that holds an earlier run, to out-2, out-3, … beside it. Ctrl-C stops the
+training and keeps what was learned; run.npz is where --resume goes on."""
+MAY_CHANGE = {"--resume", "--epochs", "--data-dir"}  # when a run goes on
 METAVARS = {int: "N", float: "X", Path: "FOLDER"}
 
 LIKELIHOODS = {
@@ -99,6 +102,7 @@ def new_parser():
     add("--lr", "learning rate", 1e-3, type=float)
     add("--weight-decay", "a Gaussian prior on the weights", 0.0, type=float)
     add("--seed", "of everything random", 0, type=int)
+    add("--resume", "with an earlier run, to go on to --epochs in all", type=Path)
     add("--out", "for pictures, model and metrics", Path("out"), type=Path)
     return parser
 
@@ -106,6 +110,8 @@ def new_parser():
 def parse_args():
     parser = new_parser()
     args = parser.parse_args()
+    if args.resume:
+        return arguments_of(args, parser)
     if args.data == "glyphs" and args.data_dir:
         parser.error("--data-dir is for MNIST; --data glyphs reads no files")
     if args.objective not in ("closed-form", "sampled") and (args.beta != 1 or args.warm_up):
@@ -123,6 +129,22 @@ def parse_args():
     except (TypeError, ValueError) as error:
         parser.error(str(error))
     return args
+
+
+def arguments_of(args, parser):
+    """Those of the run that goes on, with what may change."""
+    flags = {word.partition("=")[0] for word in sys.argv[1:] if word.startswith("--")}
+    if others := sorted(flags - MAY_CHANGE):
+        parser.error(f"{', '.join(others)}: a run that goes on keeps its own options")
+    try:
+        earlier = json.loads((args.resume / "arguments.json").read_text())
+        kept = argparse.Namespace(**earlier | {"out": args.resume, "resume": args.resume})
+        kept.data_dir = args.data_dir or (earlier["data_dir"] and Path(earlier["data_dir"]))
+        kept.epochs = args.epochs if "--epochs" in flags else earlier["epochs"]
+        rehearse(kept)
+    except (OSError, TypeError, ValueError, KeyError, AttributeError) as error:
+        parser.error(f"there is no run in {args.resume} that could go on: {error}")
+    return kept
 
 
 def width(text):
@@ -227,7 +249,7 @@ def make_vae(args, x, rng):
     )
 
 
-def train(args, vae, x, x_val, rng, *, progress=False):
+def train(args, vae, x, x_val, rng, **choices):
     """The generator of epochs that the arguments ask for."""
     return npvae.train(
         vae,
@@ -238,8 +260,8 @@ def train(args, vae, x, x_val, rng, *, progress=False):
         objective=objective(args),
         binarize=args.binarize == "dynamic",
         x_val=x_val,
-        progress=progress,
         rng=rng,
+        **choices,
     )
 
 
@@ -270,9 +292,8 @@ def explain(args, vae, x):
         print(f"grey targets: no elbo can exceed −{entropy:.1f}, minus their own entropy")
 
 
-def fit(run):
-    """Train, print each epoch, and stop at Ctrl-C or NaN; -> the epochs that ended."""
-    epochs = []
+def fit(run, epochs):
+    """Train, print each epoch, and stop at Ctrl-C or NaN; -> the epochs that ended, with these."""
     try:
         for epoch in run:
             epochs.append(epoch)
@@ -280,6 +301,15 @@ def fit(run):
     except (KeyboardInterrupt, ArithmeticError) as stop:
         say(f"stopped in epoch {len(epochs) + 1}; keeping what was learned. {stop}")
     return epochs
+
+
+def write_rows(out, epochs):
+    """A line for each epoch, to be opened as a table."""
+    rows = [epoch.to_row() for epoch in epochs]
+    with named(out / "epochs.csv") as path, open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else ["epoch"])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def judge(vae, x, rng):
@@ -294,12 +324,16 @@ def judge(vae, x, rng):
     return evaluation
 
 
+def arguments(args):
+    """As JSON has them."""
+    return {key: str(v) if isinstance(v, Path) else v for key, v in vars(args).items()}
+
+
 def write_metrics(args, out, name, epochs, test):
     kept = ("epoch", "elbo", "reconstruction", "kl", "active_units", "bound")
     kept += ("seconds", "images_per_second")
     metrics = {
-        "config": {key: str(v) if isinstance(v, Path) else v for key, v in vars(args).items()}
-        | {"data": name},
+        "config": arguments(args) | {"data": name},
         "epochs": [
             {key: getattr(epoch, key) for key in kept}
             | ({"validation": judgement(epoch.validation)} if epoch.validation else {})
@@ -361,7 +395,7 @@ def vacant(folder):
 
 def main():
     args = parse_args()
-    out = vacant(args.out)
+    out = args.out if args.resume else vacant(args.out)
     data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
     warnings.simplefilter("ignore", npvae.GreyTargetsWarning)  # `explain` says it
     logging.getLogger("npvae").setLevel(logging.ERROR)  # `compile_kernels` says it
@@ -376,14 +410,22 @@ def main():
     explain(args, vae, x)
     compile_kernels(args, vae, x)
 
-    epochs = fit(train(args, vae, x, x_val, train_rng, progress=sys.stderr.isatty()))
+    file, ended = out / "run.npz", []
+    choices = {"checkpoint": file, "progress": sys.stderr.isatty()}
+    if args.resume:
+        ended, choices["resume"] = npvae.past_epochs(file, objective(args)), file
+        print(f"going on after epoch {len(ended)}")
+    with named(out / "arguments.json") as path:
+        path.write_text(json.dumps(arguments(args), indent=2) + "\n")
+    epochs = fit(train(args, vae, x, x_val, train_rng, **choices), ended)
+    write_rows(out, epochs)
     with named(out / "vae.npz") as path:
         vae.save(path)
     evaluation = judge(vae, test, test_rng)
     write_metrics(args, out, name, epochs, evaluation)
     with waiting("drawing the pictures"):
         draw(args, out, vae, epochs, evaluation, test, labels, plot_rng)
-    print(f"pictures, vae.npz and metrics.json are in {out}/")
+    print(f"pictures, vae.npz, metrics.json and epochs.csv are in {out}/")
     if evaluation:
         print(ADVICE)
 

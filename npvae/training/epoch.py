@@ -7,9 +7,8 @@ import numpy as np
 from ..evaluation import Evaluation
 from ..objectives import Objective
 
-OWN = "epoch", "bound", "elbo", "reconstruction", "kl", "active_units"
-OWN += "seconds", "images_per_second"
 JUDGED = "elbo", "standard_error", "reconstruction", "kl", "active_units"
+OWN = {"epoch", "bound", "seconds", "images_per_second", *JUDGED}
 
 
 class Epoch(NamedTuple):
