@@ -1,5 +1,6 @@
 """The examples as a user runs them; to_pytorch.py has a file of its own."""
 
+import csv
 import functools
 import importlib.util
 import io
@@ -153,9 +154,44 @@ def test_ctrl_c_keeps_what_was_learned(data_dir, tmp_path):
     assert process.returncode == 0, errors
     assert "keeping what was learned" in output
     metrics = json.loads((tmp_path / "metrics.json").read_text())
-    assert len(metrics["epochs"]) >= 3
+    ended = len(metrics["epochs"])
+    assert ended >= 3
     assert metrics["test"]["elbo"] < 0
     assert npvae.VAE.load(tmp_path / "vae.npz").data_dim == 784
+
+    done = run("--resume", tmp_path, "--epochs", ended + 2)
+    assert done.returncode == 0, done.stderr
+    assert f"going on after epoch {ended}" in done.stdout
+    with open(tmp_path / "epochs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == list(range(1, ended + 3))
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert [float(row["elbo"]) for row in rows] == [e["elbo"] for e in metrics["epochs"]]
+
+
+def test_a_run_that_goes_on_ends_as_one_that_was_never_cut(data_dir, tmp_path):
+    choices = ["--data-dir", data_dir, "--hidden", 8, "--warm-up", 3, "--validation", 50]
+    run(*choices, "--epochs", 3, "--out", tmp_path / "whole")
+    run(*choices, "--epochs", 1, "--out", tmp_path / "cut")
+    done = run("--resume", tmp_path / "cut", "--epochs=3")
+    assert done.returncode == 0, done.stderr
+    whole, cut = (tmp_path / name / "vae.npz" for name in ("whole", "cut"))
+    assert whole.read_bytes() == cut.read_bytes()
+    whole, cut = (json.loads((tmp_path / n / "metrics.json").read_text()) for n in ("whole", "cut"))
+    assert whole["test"] == cut["test"]
+    assert [e["validation"] for e in whole["epochs"]] == [e["validation"] for e in cut["epochs"]]
+
+
+def test_what_cannot_go_on_is_refused(data_dir, tmp_path):
+    run("--data-dir", data_dir, "--hidden", 8, "--epochs", 1, "--out", tmp_path)
+    assert "--lr: a run that goes on keeps its own" in run("--resume", tmp_path, "--lr", 1).stderr
+    for text in ("[]", "{}", "{", '{"epochs": 1, "data_dir": 3}'):
+        (tmp_path / "arguments.json").write_text(text)
+        done = run("--resume", tmp_path)
+        assert done.returncode == 2
+        assert "that could go on" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert "there is no run in" in run("--resume", tmp_path / "none").stderr
 
 
 def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
