@@ -25,8 +25,6 @@ from npvae.relatives.semi_supervised import UNLABELLED, SemiSupervisedVAE, train
 HIDDEN, LATENT, ACTIVATION = (500,), 50, "softplus"
 CLASSIFIER_STEPS = 2000
 NEGLIGIBLE = 1e-6  # classes that the classifier gives less are left out of M2's sum
-SEEN = Masking(0.5)  # what M2's classifier reads while it learns: half of an image
-RATE = 5e-3  # M2's learning rate for the first half of its epochs
 
 
 class Data(NamedTuple):
@@ -59,10 +57,12 @@ def parse_args():
     add("--labels", type=int, nargs="+", default=[100, 600, 1000, 3000], help="multiples of 10")
     add("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY", help=", ".join(WAYS))
     add("--images", type=int, default=50_000, help="to learn from")
-    add("--epochs", type=int, default=50, help="of M2")
+    add("--epochs", type=int, default=80, help="of M2")
     add("--vae-epochs", type=int, default=20, help="of the VAE that M1 and others start from")
     add("--batch-size", type=int, default=200, help="of M2, of images without a label")
     add("--alpha", type=float, default=10.0, help="weight of the classifier's own loss in M2")
+    add("--mask", type=float, default=0.5, help="share of pixels that M2's classifier misses")
+    add("--rate", type=float, default=5e-3, help="M2's learning rate for half of its epochs")
     add("--seeds", type=int, nargs="+", default=[0], help="of labels, weights and order")
     add("--out", type=Path, default=Path("out"), help="folder for the pictures")
     return parser.parse_args()
@@ -147,16 +147,16 @@ def share_labels(data, likelihood, binarize, args, rng, start=None):
     )
     if start is not None:
         begin_with(model, start)
-    optimizer = npvae.Adam(RATE)
+    optimizer = npvae.Adam(args.rate)
     choices = {"alpha": args.alpha, "negligible": NEGLIGIBLE, "epochs": args.epochs, "rng": rng}
-    choices |= {"corruption": SEEN}
     choices |= {"batch_size": args.batch_size, "binarize": binarize}
+    choices |= {"corruption": Masking(args.mask) if args.mask else None}
     watched = {"x_val": data.x_val, "labels_val": data.labels_val}
     for epoch in train_semi_supervised(
         model, data.x, data.labels, optimizer=optimizer, **choices, **watched
     ):
         print(f"{epoch}, {epoch.seconds:.0f} s", flush=True)
-        optimizer.learning_rate = RATE * min(1, 2 * (1 - epoch.epoch / (args.epochs + 1)))
+        optimizer.learning_rate = args.rate * min(1, 2 * (1 - epoch.epoch / (args.epochs + 1)))
     return model
 
 
