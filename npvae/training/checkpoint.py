@@ -158,7 +158,8 @@ class _Stand(NamedTuple):
     @classmethod
     def read(cls, header, rows):
         stand = cls(*(header[name] for name in cls._fields))
-        if [type(value) for value in stand] != [int, int, float, list, bool]:
+        kinds = [type(value) for value in stand]
+        if kinds != [int, int, float, list, bool] or {type(name) for name in stand.told} - {str}:
             raise ValueError(f"{stand} has entries of other types")
         possible = 0 <= stand.epochs <= MOST_EPOCHS and 0 <= stand.done <= rows
         if not (possible and 0 <= stand.seconds < np.inf):

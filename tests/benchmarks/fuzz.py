@@ -1,6 +1,6 @@
 """Damaged files: no reader may do anything but refuse them, at once and in little memory.
 
-    python tests/benchmarks/fuzz.py                     100,000 model files, 100,000 IDX files
+    python tests/benchmarks/fuzz.py                     100,000 files of each kind
     python tests/benchmarks/fuzz.py --files 1000000 --seed 1 --seconds 1800
 
 Each file is a sound one with something changed: bits, bytes, a piece cut out, doubled or moved,
@@ -12,6 +12,8 @@ FileNotFoundError, a second, or 200 MB, fails the command.
 
 import argparse
 import collections
+import contextlib
+import copy
 import gzip
 import io
 import json
@@ -21,6 +23,7 @@ import struct
 import sys
 import tempfile
 import time
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -45,6 +48,35 @@ def model_file(folder):
     likelihood = npvae.LearnedGaussian()
     npvae.VAE.init(4, hidden=(3,), latent_dim=2, likelihood=likelihood, rng=rng).save(path)
     return path.read_bytes()
+
+
+class Run:
+    """Small, cut in its second epoch; and what reads its file."""
+
+    def __init__(self, folder):
+        self.path, self.x = Path(folder) / "run.npz", np.eye(7, 4)
+        rng = np.random.default_rng(0)
+        likelihood = npvae.Gaussian(0.5)
+        self.vae = npvae.VAE.init(4, hidden=(3,), latent_dim=2, likelihood=likelihood, rng=rng)
+        warnings.simplefilter("ignore")  # of a training that is read and never iterated
+        with contextlib.suppress(ZeroDivisionError):
+            list(self.train(checkpoint=self.path, learning_rate=lambda t: 1e-3 / (5 - t)))
+
+    def train(self, **choices):
+        settings = {"epochs": 3, "batch_size": 2, "x_val": self.x, "keep_best": True}
+        settings |= {"optimizer": npvae.Adam(), "rng": np.random.default_rng(1)} | choices
+        return npvae.train(self.vae, self.x, **settings)
+
+    def read(self, path):
+        """By all three that read it: one may refuse what another reads."""
+        refused = []
+        for reader in (lambda p: self.train(resume=p), npvae.past_epochs, npvae.VAE.load):
+            try:
+                reader(path)
+            except ValueError as error:
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
 
 def idx_file(code, dtype):
@@ -101,7 +133,10 @@ def _other_header(content, rng):
         stored = dict(file)
     header = json.loads(str(stored.pop("header")))
     for _ in range(rng.randint(1, 2)):
-        header[rng.choice([*header, "new"])] = rng.choice(VALUES)
+        part = header
+        while (parts := [v for v in part.values() if isinstance(v, dict)]) and rng.random() < 0.7:
+            part = rng.choice(parts)
+        part[rng.choice([*part, "new"])] = copy.deepcopy(rng.choice(VALUES))
     text = json.dumps(header)
     text = damaged(text.encode(), rng).decode("utf-8", "replace") if rng.random() < 0.3 else text
     if rng.random() < 0.3:
@@ -183,9 +218,12 @@ def complaints(came, slowest, growth):
 def readers(folder):
     """By name: what reads a file, and what makes a damaged one."""
     model = model_file(folder)
+    run = Run(folder)
+    cut = run.path.read_bytes()
     idx = [idx_file(code, dtype) for code, dtype in TYPES.items()]
     return {
         "npz": (npvae.VAE.load, lambda rng: damaged_model(model, rng)),
+        "run": (run.read, lambda rng: damaged_model(cut, rng)),
         "idx": (npvae.datasets.read_idx, lambda rng: damaged_idx(rng.choice(idx), rng)),
     }
 
