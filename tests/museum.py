@@ -285,8 +285,8 @@ MUSEUM = (
         (
             (
                 RUN,
-                "evaluate(run.vae, x_val, rng=run.evaluation_rng)",
-                "evaluate(run.vae, x_val, rng=run.noise_rng)",
+                "evaluate(run.vae, x_val, rng=progress.streams.evaluation)",
+                "evaluate(run.vae, x_val, rng=progress.streams.noise)",
             ),
         ),
         "tests/test_training.py::test_watching_changes_nothing",
@@ -297,6 +297,18 @@ MUSEUM = (
         ((BERNOULLI, "return kernels.sigmoid(logits)", "return logits"),),
         "tests/test_likelihoods.py::test_bernoulli_mean_is_the_mean_over_every_image",
         ("google/flax", "jax-ml/jax"),
+    ),
+    Mistake(
+        "a run that goes on without the optimizer's memory",
+        (
+            (
+                "npvae/training/checkpoint.py",
+                """    optimizer.recall(vae.params.rows, _under("optimizer/", arrays))\n""",
+                "",
+            ),
+        ),
+        "tests/test_checkpoint.py::test_what_was_cut_may_be_cut_again",
+        (),
     ),
     Mistake(
         "the best weights kept without a copy",

@@ -6,6 +6,7 @@ step        one step of a VAE's parameters
 progress    a run: what stays the same in it, and what changes
 checkpoint  a run in a file
 stopping    when one ends before its last epoch
+telling     which findings are warned of, and when
 run         `train`
 """
 

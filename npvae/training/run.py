@@ -8,19 +8,7 @@ from os import PathLike
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..diagnosis import (
-    CollapseWarning,
-    ConstantDataWarning,
-    DeadUnitsWarning,
-    FloorWarning,
-    GreyTargetsWarning,
-    SpreadWarning,
-    findings,
-    measure,
-    of_data,
-    overfitting,
-    take_vitals,
-)
+from ..diagnosis import measure, of_data, take_vitals
 from ..elbo import CLOSED_FORM
 from ..evaluation import evaluate
 from ..likelihoods import Bernoulli
@@ -33,9 +21,7 @@ from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
 from .progress import Past, Progress, Run, Streams
 from .step import descend
 from .stopping import check_ways_to_end
-
-SETTLED_STEPS = 500  # before so many, a model may yet wake its units and leave the floor
-JUDGED_ROWS = 10  # of x_val; the standard error of fewer says little
+from .telling import to_warn_of
 
 
 def train(
@@ -168,10 +154,10 @@ def _epoch(run, x_val, epochs, bar_is_drawn):
         bound = _visit_all_rows(run, objective, bar)
     beta = getattr(objective, "beta", 1.0)
     vitals = take_vitals(run.vae, run.yardsticks, *progress.visited[1:], beta=beta)
-    validated, stream = None, progress.streams.evaluation
+    validated = None
     if x_val is not None:
-        validated = evaluate(run.vae, x_val, rng=stream)
-    found = _findings(run, vitals, validated, last=epoch == epochs)
+        validated = evaluate(run.vae, x_val, rng=progress.streams.evaluation)
+    found = to_warn_of(run, vitals, validated, last=epoch == epochs)
     if run.keep_best and validated.elbo > max(
         [past.validated.elbo for past in progress.past], default=-math.inf
     ):
@@ -220,24 +206,6 @@ def _visit_all_rows(run, objective, bar):
     return float(progress.visited[0].mean(dtype=np.float64))
 
 
-def _findings(run, vitals, validated, *, last):
-    """What is to be warned of after this epoch, each kind once in a run."""
-    progress = run.progress
-    steps = progress.epoch * math.ceil(len(run.data.x) / run.batch_size)
-    before = progress.past[-1].trained.elbo if progress.past else -math.inf
-    found = list(findings(vitals))
-    if validated is not None and len(run.x_val) >= JUDGED_ROWS:
-        trained = [past.trained for past in progress.past] + [vitals.evaluation]
-        found += overfitting(trained, [past.validated for past in progress.past] + [validated])
-    silent = _may_pass(steps, last, vitals.evaluation.elbo - before, vitals.yardsticks.floor)
-    silent |= {ConstantDataWarning, GreyTargetsWarning, SpreadWarning}  # told of the data
-    return [
-        type(finding)(f"{finding} (after epoch {progress.epoch})")
-        for finding in found
-        if type(finding) not in silent and type(finding).__name__ not in progress.told
-    ]
-
-
 def _told(epoch, past, objective, rows):
     """The Epoch that is yielded."""
     trained = past.trained
@@ -266,13 +234,3 @@ def _objective_at(objective, epoch):
             f"objective({epoch}) is {chosen!r}; expected one such as npvae.ClosedForm()"
         )
     return chosen
-
-
-def _may_pass(steps, last, rise, floor):
-    """Kinds of findings that may yet pass by themselves, and are not told so soon."""
-    passing = set()
-    if steps < SETTLED_STEPS:
-        passing |= {DeadUnitsWarning, FloorWarning} | (set() if last else {CollapseWarning})
-    if rise > 0.001 * abs(floor) and not last:
-        passing.add(FloorWarning)
-    return passing
