@@ -67,7 +67,6 @@ def visit(
     bar,
     done=0,
     after_step=None,
-    terminable=False,
 ):
     """An epoch: step(batch, rows, at, whole) for each minibatch of data.
 
@@ -75,14 +74,14 @@ def visit(
     from `with whole:` on a step is not interrupted
     work        words for the kind of work, as `kernels.pace` takes them
     done        of an epoch that goes on: so many rows have been visited
-    after_step  called with the number of rows that have been, before a signal can interrupt
-    terminable  SIGTERM, where it would end the process without a word, raises SystemExit
+    after_step  called with the number of rows that have been, before a signal can interrupt; with
+                it SIGTERM, where it would end the process without a word, raises SystemExit
     Raises NonFiniteError with epoch and step where the step raises NonFinite.
     """
     batches = minibatches(len(data.x), batch_size, rng=order_rng)
     first = -(-done // batch_size)
     bar.update(done)
-    with kernels.pace(*work) as lap, whole_blocks(terminable) as whole:
+    with kernels.pace(*work) as lap, whole_blocks(terminable=after_step is not None) as whole:
         for number, rows in enumerate(islice(batches, first, None), start=first + 1):
             batch = data.take(rows, rng=target_rng)
             try:

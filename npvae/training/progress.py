@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,12 +71,13 @@ class Progress:
                 `validation`, which drew x_val's binary rows
     """
 
-    def __init__(self, streams: Streams, x: np.ndarray, latents: int, dtype: np.dtype) -> None:
-        self.streams, self.checksum, rows = streams, zlib.crc32(x.data), len(x)
+    def __init__(self, streams: Streams, rows: int, latents: int, dtype: np.dtype) -> None:
+        self.streams = streams
         self.past: list[Past] = []
         self.told: set[str] = set()
         self.best: Params | None = None
         self.done, self.seconds, self.went_on = 0, 0.0, False
+        self.checksum = 0  # of the data, where it is asked for
         shapes = (rows,), (rows,), (rows, latents), (rows, latents)
         self.visited = [np.empty(shape, dtype) for shape in shapes]
         self.states: dict[str, Any] = {"validation": streams.evaluation.bit_generator.state}

@@ -15,7 +15,7 @@ from ..likelihoods import Bernoulli
 from ..objectives import Objective, check_objective
 from ..optimizers import Optimizer, Resumable
 from ..vae import VAE
-from .checkpoint import Checkpoint, go_on, read_past
+from .checkpoint import Checkpoint, checksum, go_on, read_past
 from .epoch import Epoch
 from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
 from .progress import Past, Progress, Run, Streams
@@ -94,9 +94,11 @@ def train(
 
     yardsticks = measure(vae, x, unit, binarized=binarize)
     data = Rows(x, unit, vae.dtype, binarize)
-    stand = Progress(Streams(*rng.spawn(4)), x, vae.latent_dim, vae.dtype)
+    stand = Progress(Streams(*rng.spawn(4)), len(x), vae.latent_dim, vae.dtype)
     choices = objective, learning_rate, stop_when, keep_best
     run = Run(vae, data, batch_size, optimizer, stand, x_val, yardsticks, *choices, file)
+    if file or resume is not None:
+        stand.checksum = checksum(x)
     if resume is not None:
         go_on(resume, run)
     for finding in of_data(yardsticks):
@@ -134,12 +136,12 @@ def _until_the_end(run, epochs, bar_is_drawn):
     while progress.epoch <= epochs and not (ended and run.stop_when and run.stop_when(ended)):
         try:
             found = _epoch(run, x_val, epochs, bar_is_drawn)
+            if run.file:
+                run.file.write(run)
         except BaseException as error:
             if run.file:
                 run.file.rescue(run, error)
             raise
-        if run.file:
-            run.file.write(run)
         ended.append(_told(len(progress.past), progress.past[-1], run.objective, rows))
         for finding in found:
             warnings.warn(finding, stacklevel=4)
@@ -186,8 +188,7 @@ def _visit_all_rows(run, objective, bar):
 
     def after_step(done):
         progress.after_step(done)
-        if run.file:
-            run.file.after_step(run)
+        run.file.after_step(run)
 
     progress.start()
     visit(
@@ -200,9 +201,9 @@ def _visit_all_rows(run, objective, bar):
         target_rng=progress.streams.target,
         bar=bar,
         done=progress.done,
-        after_step=after_step,
-        terminable=run.file is not None,
+        after_step=after_step if run.file else None,
     )
+    progress.after_step(N)
     return float(progress.visited[0].mean(dtype=np.float64))
 
 
