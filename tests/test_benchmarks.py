@@ -115,7 +115,7 @@ def test_damaged_files_are_refused_at_once_and_in_little_memory():
     done = run("fuzz.py", "--files", 1200, "--seed", 7)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {line.split()[0]: line.split()[1:4] for line in done.stdout.splitlines()[1:]}
-    for kind in ("npz", "idx"):
+    for kind in ("npz", "run", "idx"):
         read, refused, other = map(int, rows[kind])
         assert (read + refused, other) == (1200, 0)
         assert min(read, refused) > 10
@@ -160,3 +160,17 @@ def test_the_deep_autoencoder_is_timed_without_its_peer(data_dir, tmp_path):
     first, second = found["cross_entropy"]
     assert 0 < second < first < 784
     assert found["ratio"] == 1
+
+
+def test_runs_cut_anywhere_end_the_same():
+    done = run("cuts.py", "--cuts", 4, NPVAE_KERNELS="reference")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "OTHER" not in done.stdout
+    assert all(way in done.stdout for way in ("exception", "SIGINT", "SIGTERM", "SIGKILL"))
+
+
+def test_a_checkpoints_cost_is_told_beside_its_size():
+    done = run("checkpoint.py", "--rounds", 1, "--images", 300)
+    assert done.returncode == 0, done.stderr
+    assert "ratio within rounds: median" in done.stdout
+    assert "a file of 9.8 MB" in done.stdout

@@ -100,8 +100,8 @@ def test_a_finished_run_has_nothing_left_and_the_parameters_of_its_best(tmp_path
         ),
         ({"batch_size": 30}, "a run with batch_size 20; this one has 30"),
         ({"optimizer": npvae.SGD(0.1)}, "a run with optimizer Adam; this one has SGD"),
-        ({"x_val": None, "keep_best": False}, "a run with validation True; this one has False"),
-        ({"flipped": True}, r"a run with checksum \d+; this one has \d+"),
+        ({"x_val": None, "keep_best": False}, r"a run with validation \d+; this one has None"),
+        ({"flipped": True}, r"a run with data \d+; this one has \d+"),
         ({"hidden": (9,)}, r"a model with hidden \[8\]; this one has \[9\]"),
     ],
 )

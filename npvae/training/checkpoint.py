@@ -39,7 +39,7 @@ class Checkpoint:
             check_number("every", every, low=0)
         archive.check_place(path)
         self.path, self.every, self.written = path, every, kernels.clock()
-        self.failed: OSError | None = None
+        self.failed: Exception | None = None
 
     def after_step(self, run: Run) -> None:
         """Write, if `every` seconds have passed."""
@@ -59,7 +59,7 @@ class Checkpoint:
         """Write the whole file, then rename it. Raises as `VAE.save` does."""
         try:
             self._write(run)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.failed = error
             raise
         self.written = kernels.clock()
@@ -86,9 +86,12 @@ class Checkpoint:
         storage.save(self.path, *model, run=header, beside=arrays)
 
 
-def checksum(x: np.ndarray) -> int:
+def checksums(x: np.ndarray, x_val: np.ndarray | None) -> dict[str, int | None]:
     """Of so many rows as are read in no time, from everywhere in the data."""
-    return zlib.crc32(x[:: -(-len(x) // CHECKED_ROWS)].tobytes())
+    return {
+        name: None if rows is None else zlib.crc32(rows[:: -(-len(rows) // CHECKED_ROWS)].tobytes())
+        for name, rows in (("data", x), ("validation", x_val))
+    }
 
 
 def settings(run: Run) -> dict[str, Any]:
@@ -97,9 +100,8 @@ def settings(run: Run) -> dict[str, Any]:
         "optimizer": type(run.optimizer).__name__,
         "batch_size": run.batch_size,
         "binarize": run.data.binarize,
-        "validation": run.x_val is not None,
         "rows": len(run.data.x),
-        "checksum": run.progress.checksum,
+        **run.progress.checksums,
     }
 
 
@@ -146,8 +148,8 @@ def read_past(path: str | PathLike) -> tuple[int, list[Past]]:
     header, arrays = storage.read_run(path)
     try:
         rows, epochs = header["run"]["rows"], header["run"]["epochs"]
-        latents, validated = header["model"]["latent_dim"], header["run"]["validation"]
-        if [type(value) for value in (rows, epochs, latents, validated)] != [int, int, int, bool]:
+        latents, validated = header["model"]["latent_dim"], header["run"]["validation"] is not None
+        if [type(value) for value in (rows, epochs, latents)] != [int, int, int]:
             raise ValueError("entries of other types")
         columns = {n: a for n, a in arrays.items() if n.startswith("past/")}
         archive.check(path, _past_forms(epochs, latents, validated), columns)

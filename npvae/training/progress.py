@@ -77,7 +77,7 @@ class Progress:
         self.told: set[str] = set()
         self.best: Params | None = None
         self.done, self.seconds, self.went_on = 0, 0.0, False
-        self.checksum = 0  # of the data, where it is asked for
+        self.checksums: dict[str, int | None] = {}  # of the data, where a file needs them
         shapes = (rows,), (rows,), (rows, latents), (rows, latents)
         self.visited = [np.empty(shape, dtype) for shape in shapes]
         self.states: dict[str, Any] = {"validation": streams.evaluation.bit_generator.state}

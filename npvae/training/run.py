@@ -15,7 +15,7 @@ from ..likelihoods import Bernoulli
 from ..objectives import Objective, check_objective
 from ..optimizers import Optimizer, Resumable
 from ..vae import VAE
-from .checkpoint import Checkpoint, checksum, go_on, read_past
+from .checkpoint import Checkpoint, checksums, go_on, read_past
 from .epoch import Epoch
 from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
 from .progress import Past, Progress, Run, Streams
@@ -98,7 +98,7 @@ def train(
     choices = objective, learning_rate, stop_when, keep_best
     run = Run(vae, data, batch_size, optimizer, stand, x_val, yardsticks, *choices, file)
     if file or resume is not None:
-        stand.checksum = checksum(x)
+        stand.checksums = checksums(x, x_val)
     if resume is not None:
         go_on(resume, run)
     for finding in of_data(yardsticks):
