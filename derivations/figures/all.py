@@ -30,14 +30,18 @@ OF_MNIST = {
     "conditional",
     "quadrants",
     "odd_ones_out",
+    "few_labels_analogies",
 }  # in the book; others may be asked for it
 CONDITIONAL = EXAMPLES / "uses" / "conditional.py"
+FEW_LABELS = EXAMPLES / "uses" / "few_labels.py"
+M2 = "--ways", "M2", "--labels", 100, "--seeds", 1
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
     "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
     "conditional": (CONDITIONAL, "--minutes", 15, "--model", KEPT, "--out", HERE),
     "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
+    "few_labels_analogies": (FEW_LABELS, *M2, "--out", HERE),
     "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
     "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
     "property": (EXAMPLES / "uses" / "property.py", "--out", HERE),

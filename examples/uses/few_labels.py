@@ -222,7 +222,7 @@ def draw(table, args):
     axes.set(xscale="log", xlabel="labels", ylabel="% of test images recognised")
     axes.set_xticks(args.labels, args.labels, minor=False)
     axes.legend()
-    figure.savefig(args.out / "few_labels.png", dpi=120)
+    figure.savefig(args.out / "few_labels_shares.png", dpi=120)
 
 
 def main():
@@ -245,7 +245,8 @@ def main():
     for way in args.ways:
         cells = [100 * np.array(table[way, n]) for n in args.labels]
         print(f"{way:12}" + "".join(f"{c.mean():9.2f} {c.min():6.2f}" for c in cells))
-    draw(table, args)
+    if len(args.labels) > 1:
+        draw(table, args)
 
 
 if __name__ == "__main__":
