@@ -733,6 +733,13 @@ def test_the_likelihoods_go_by_their_names():
         "LearnedGaussian",
         "ContinuousBernoulli",
         "Categorical",
+        "ColumnGaussian",
+        "StudentT",
+        "Poisson",
+        "NegativeBinomial",
+        "Standardized",
+        "Product",
+        "Holes",
     ]
     for name, cls in LIKELIHOODS.items():
         assert cls.__name__ == name

@@ -94,10 +94,9 @@ class Likelihood:
         x_each, output_each, learned_each = self._each(x, output, learned)
         weights = dterms.reshape(len(dterms), -1)
         found = self.log_prob_backward(weights, x_each, output_each, **learned_each)
-        doutput = np.empty_like(output)
-        columns = self.columns(np.arange(x.shape[1]), x.shape[1])
-        doutput[..., columns] = found.reshape(*dterms.shape, -1)
-        return doutput
+        found = found.reshape(output.shape)
+        places = self._places(x.shape[1])
+        return found if places is None else np.take(found, np.argsort(places), axis=-1)
 
     def terms_backward_learned(
         self, dterms: np.ndarray, x: np.ndarray, output: np.ndarray, **learned: np.ndarray
@@ -117,12 +116,18 @@ class Likelihood:
     def _each(self, x, output, learned):
         """x, output and learned with a row of one column for each entry of x."""
         (L, B, _), D = output.shape, x.shape[1]
-        each = output[..., self.columns(np.arange(D), D)].reshape(L, B * D, -1)
+        places = self._places(D)
+        each = output if places is None else np.take(output, places, axis=-1)
         spread = {
             name: np.tile(v, B)[:, None] if v.shape == (D,) and D > 1 else v
             for name, v in learned.items()
         }
-        return x.reshape(-1, 1), each, spread
+        return x.reshape(-1, 1), each.reshape(L, B * D, -1), spread
+
+    def _places(self, D):
+        """Where the output holds the numbers of column 0, then 1, …; None if in that order."""
+        places = self.columns(np.arange(D), D).reshape(-1)
+        return None if (np.diff(places) == 1).all() else places
 
     def encoder_input(self, x: np.ndarray) -> np.ndarray:
         """What the encoder reads of x: x itself.        (B, D) -> (B, I)"""

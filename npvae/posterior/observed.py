@@ -14,6 +14,7 @@ import numpy as np
 from .._checks import check_rng
 from ..likelihoods import Gaussian, LearnedGaussian, Likelihood
 from ..likelihoods.gaussian import LOG_2PI
+from ..likelihoods.holes import FILLER
 from .observations import Observation, Pixels
 
 
@@ -59,7 +60,7 @@ class ObservedPixels(Observed):
 
         y (N, D), output (L, N, W) -> (L, N), in nats
         """
-        terms = self.likelihood.terms(y, output, **learned)
+        terms = self.likelihood.terms(self._filled(y), output, **learned)
         return terms.sum(axis=-1, where=self.observation.mask)
 
     def log_prob_backward(
@@ -70,7 +71,7 @@ class ObservedPixels(Observed):
         dlog_py_z (L, N), y (N, D), output (L, N, W) -> (L, N, W)
         """
         dterms = dlog_py_z[..., None] * self.observation.mask
-        return self.likelihood.terms_backward(dterms, y, output, **learned)
+        return self.likelihood.terms_backward(dterms, self._filled(y), output, **learned)
 
     def restored(self, y: np.ndarray, output: np.ndarray, **learned) -> np.ndarray:
         """E[x_d|z, y] = y_d where d is seen, E[x_d|z] elsewhere.             [observations.9]
@@ -78,6 +79,10 @@ class ObservedPixels(Observed):
         y (N, D), output (L, N, W) -> (L, N, D)
         """
         return np.where(self.observation.mask, y, self.likelihood.mean(output))
+
+    def _filled(self, y):
+        """y with some number in each hidden pixel, whose term is left out."""
+        return np.where(self.observation.mask, y, y.dtype.type(FILLER))
 
 
 class ObservedLinear(Observed):

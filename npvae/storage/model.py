@@ -11,6 +11,7 @@ from ..likelihoods import LIKELIHOODS, Likelihood
 from . import archive
 
 RUN = "run/"  # begins the names of a run's arrays
+DAMAGED = KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError
 
 
 def save(path, params, likelihood, activation, condition_dim=0, *, run=None, beside=None):
@@ -53,7 +54,7 @@ def load(path, likelihood, *, conditional=False):
         arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
     try:
         chosen, shapes = _read_choices(header, likelihood)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except DAMAGED as error:
         raise ValueError(f"{path} has a damaged header: {error}") from error
     if likelihood not in (None, chosen):
         raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
