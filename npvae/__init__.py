@@ -26,6 +26,7 @@ Names:    x data, z latent, noise ε ~ N(0, I), mu μ, logvar log σ²
 
 from . import datasets, exact, schedules
 from .activations import ACTIVATIONS
+from .description import Description, describe
 from .diagnosis import (
     CollapseWarning,
     ConstantDataWarning,
@@ -87,6 +88,7 @@ __all__ = [
     "ConstantDataWarning",
     "ContinuousBernoulli",
     "DeadUnitsWarning",
+    "Description",
     "Diagnosis",
     "DiagnosisWarning",
     "EntropyWarning",
@@ -126,6 +128,7 @@ __all__ = [
     "check_likelihood",
     "check_model_gradient",
     "datasets",
+    "describe",
     "diagnose",
     "elbo",
     "elbo_backward",
