@@ -4,6 +4,12 @@ import importlib
 import sys
 
 COMMANDS = {  # name: module with main(arguments), imported when asked for; what it does
+    "describe": ("npvae.commands.describe", "say what data are, and what to begin with"),
+    "train": ("npvae.commands.train", "train a model of your data"),
+    "evaluate": ("npvae.commands.evaluate", "say what a model is worth, in nats a row"),
+    "diagnose": ("npvae.commands.diagnose", "say what is likely wrong with a model"),
+    "sample": ("npvae.commands.sample", "write rows, or draw pictures, that a model makes"),
+    "verify": ("npvae.commands.verify", "say whether a model is still what was trained"),
     "explore": ("npvae.pages.command", "write one HTML page in which to try a saved model"),
 }
 

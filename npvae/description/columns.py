@@ -95,11 +95,12 @@ def _first_pass(x):
 
 def measure_grey(x: np.ndarray, white: float) -> Grey:
     """x (N, D), all in [0, white] or NaN."""
-    found, extreme, total, others = np.zeros(LEVELS, bool), 0, 0, False
+    found, others = np.zeros(LEVELS, bool), False
+    extreme = total = 0
     steps = white if white > 1 else LEVELS - 1
     for _, rows in pieces(x):
         part = rows[~np.isnan(rows)].astype(np.float64) / white
-        extreme += np.count_nonzero((part <= NEAR) | (part >= 1 - NEAR))
+        extreme += int(np.count_nonzero((part <= NEAR) | (part >= 1 - NEAR)))
         total += part.size
         level = part * steps
         nearest = np.rint(level)
@@ -110,7 +111,7 @@ def measure_grey(x: np.ndarray, white: float) -> Grey:
 
 def same_rows(x: np.ndarray) -> int:
     """How many rows have appeared before."""
-    before = set()
+    before: set[int] = set()
     for _, rows in pieces(x):
         before.update(hash(row.tobytes()) for row in rows + rows.dtype.type(0))  # −0 is 0
     return len(x) - len(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from .kinds import CLUMPED, COUNTS, HEAVY, KINDS, REAL, UNIT, clumped, heavy, ki
 from .mending import Fault, Places, faults_of, listed, mending_of
 
 WIDTH = 80
+TO_ARRAY = "x = np.asarray(x)\n"
 
 
 def describe(x: ArrayLike) -> Description:
@@ -29,30 +31,42 @@ def describe(x: ArrayLike) -> Description:
     array, labels = real_numbers("x", x)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"x has shape {array.shape}; expected (N, D){_way_to_rows(array.shape)}")
-    columns = measure_columns(array)
+    description = describe_rows(array, labels, is_table=hasattr(x, "iloc"))
+    if isinstance(x, np.ndarray) or hasattr(x, "iloc"):
+        return description
+    mending, beginning = description.mending, description.beginning
+    return description._replace(  # of lists and other tables the code wants an array
+        mending=mending and TO_ARRAY + mending,
+        beginning=beginning and beginning._replace(code=TO_ARRAY + beginning.code),
+    )
+
+
+def describe_rows(
+    x: np.ndarray, names: Sequence[object] | None = None, *, is_table: bool = False
+) -> Description:
+    """The same of an array (N, D) of real numbers; is_table if the code is to be a table's."""
+    columns = measure_columns(x)
     if not columns.seen.any():
         raise ValueError("x holds no finite number: all are NaN or inf")
-    names = [f"column {d}" for d in range(array.shape[1])] if labels is None else labels
-    names = [str(name) for name in names]
-    kinds, is_table = kinds_of(columns), hasattr(x, "iloc")
-    white = white_of(columns, kinds, array.dtype)
-    grey = None if white is None else measure_grey(array, white)
-    same = {} if grey else same_columns(array)
-    faults = faults_of(Places(array, columns, kinds, names, is_table), same)
+    numbered = [f"column {d}" for d in range(x.shape[1])]
+    names = numbered if names is None else [str(name) for name in names]
+    kinds = kinds_of(columns)
+    white = white_of(columns, kinds, x.dtype)
+    grey = None if white is None else measure_grey(x, white)
+    faults = faults_of(Places(x, columns, kinds, names, is_table), {} if grey else same_columns(x))
     if grey:
         faults = [fault for fault in faults if fault.grave]
-    holey = np.isnan(array).any(axis=1).sum() if columns.missing.any() else 0
     beginning = None
     if not any(fault.grave for fault in faults):
-        beginning = _begin(array, columns, kinds, grey, is_table)
+        beginning = _begin(x, columns, kinds, grey, is_table)
     return Description(
-        rows=len(array),
+        rows=len(x),
         names=names,
-        dtype=str(array.dtype),
+        dtype=str(x.dtype),
         kinds=kinds,
         columns=columns,
-        holey_rows=int(holey),
-        repeated_rows=same_rows(array),
+        holey_rows=int(np.isnan(x).any(axis=1).sum()) if columns.missing.any() else 0,
+        repeated_rows=same_rows(x),
         grey=grey,
         faults=faults,
         mending=mending_of(faults, table=is_table),

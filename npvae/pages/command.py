@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..likelihoods import Gaussian, HeteroscedasticGaussian, LearnedGaussian
+from ..reading.arrays import read_array, read_names
+from ..reading.rows import rows_for
 from ..vae import VAE
-from .files import read_array, read_names
 from .page import PRECISIONS, check_arguments, check_path, explore
 
 DESCRIPTION = """\
 Write one HTML file in which to try a saved model: it opens from the disk, in
 any browser, and loads nothing from anywhere."""
 SAMPLES = 1000  # of the model itself, where no data are given
-GAUSSIANS = Gaussian, HeteroscedasticGaussian, LearnedGaussian
 
 
 def main(arguments):
@@ -72,30 +71,10 @@ def write(args, out):
     shape, source = args.shape, "draws of x from the model itself"
     if args.data:
         array, source = read_array(args.data), args.data.name
-        x = _scaled(vae, array, args)
+        x = rows_for(vae, array, args.divide, args.data)
         if shape is None and names is None and array.ndim > 2:
             shape = array.shape[1:]  # the data's own
     else:
         x = vae.sample(SAMPLES, rng=np.random.default_rng(0), draw=True)
     options = {"shape": shape, "names": names, "precision": args.precision}
     return explore(vae, x, out, source=source, **options)
-
-
-def _scaled(vae, array, args):
-    """Rows (N, D), divided."""
-    if array.ndim < 2 or array[0].size != vae.data_dim:
-        raise ValueError(
-            f"{args.data} has shape {array.shape}; expected (N, D) with D = {vae.data_dim}, or N "
-            f"images of {vae.data_dim} numbers"
-        )
-    rows = array.reshape(len(array), vae.data_dim)
-    if args.divide is not None:
-        if not (args.divide > 0 and np.isfinite(args.divide)):
-            raise ValueError(f"--divide is {args.divide:g}; expected a finite number > 0")
-        return np.divide(rows, args.divide, dtype=vae.dtype)
-    if rows.dtype == np.uint8 and isinstance(vae.likelihood, GAUSSIANS):
-        raise ValueError(
-            f"{args.data} is uint8 and the likelihood {vae.likelihood!r} says nothing of its unit; "
-            "expected --divide 255 if the model learned from x / 255, or --divide 1"
-        )
-    return rows

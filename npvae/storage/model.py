@@ -14,15 +14,20 @@ RUN = "run/"  # begins the names of a run's arrays
 DAMAGED = KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError
 
 
-def save(path, params, likelihood, activation, condition_dim=0, *, run=None, beside=None):
+def save(
+    path, params, likelihood, activation, condition_dim=0, *, run=None, beside=None, record=None
+):
     """Write a model to path, unless `load` would refuse it. Raises as `VAE.save` does.
 
     run, beside     a header and arrays of the training that goes on, which `read_run` returns
+    record          what is to be known of the training that ended, which `read_record` returns
     """
     header = header_of(params, likelihood, activation, condition_dim)
     _, shapes = _read_choices(header, likelihood)
     arrays, dtype = params.arrays(), params.rows[0].dtype
     archive.check(f"cannot save to {path}", _forms(shapes, dtype), arrays)
+    if record is not None:
+        header = {"model": header, "record": record}
     if run is not None:
         header = {"model": header, "run": run}
         arrays = arrays | {f"{RUN}{name}": array for name, array in beside.items()}
@@ -49,8 +54,8 @@ def header_of(params, likelihood, activation, condition_dim=0):
 def load(path, likelihood, *, conditional=False):
     """-> stacks and what is learned, likelihood, activation. Raises as `VAE.load` does."""
     header, arrays = archive.read(path)
-    if "run" in header:
-        header = header.get("model")
+    if "model" in header:
+        header = header["model"]
         arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
     try:
         chosen, shapes = _read_choices(header, likelihood)
@@ -80,6 +85,18 @@ def read_run(path):
     if not all(isinstance(header.get(part), dict) for part in ("model", "run")):
         raise ValueError(f"{path} holds no run that could go on; expected a checkpoint of train")
     return header, {name.removeprefix(RUN): array for name, array in arrays.items()}
+
+
+def read_record(path):
+    """-> the record that `save` wrote beside the model, a dict, or None if it wrote none
+
+    Raises FileNotFoundError if there is no such file; ValueError if it is damaged.
+    """
+    header, _ = archive.read(path)
+    record = header.get("record")
+    if not isinstance(record, dict | None):
+        raise ValueError(f"{path} has a damaged header: its record is {record!r}")
+    return record
 
 
 def _forms(shapes, dtype):

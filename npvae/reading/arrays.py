@@ -1,4 +1,4 @@
-"""The command's data: an array in an .npy, .npz or IDX file, told apart by content."""
+"""An array in an .npy, .npz or IDX file, told apart by content; and the lines of a text."""
 
 import numpy as np
 

@@ -1,0 +1,118 @@
+"""What train writes beside a model, so that others can read the same rows, and check it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .._checks import pieces
+from ..evaluation import evaluate
+from ..importance import log_likelihood
+from ..likelihoods import binarize
+from ..reading.data import Data, read_data
+from ..reading.rows import rows_for
+from ..storage import model as storage
+from ..vae import VAE
+from .running import notes
+
+ROWS = 8  # whose log p(x) is kept, of data and of draws from the model
+DRAWS = 100  # of z for each
+BOUND, DATA, SAMPLES, TARGETS = range(4)  # streams
+
+
+class Record(NamedTuple):
+    """How the rows were read, and what the model said of them."""
+
+    command: str
+    rows: int
+    names: list[str] | None  # of the columns
+    drop: list[str]
+    label: str | None
+    shape: list[int] | None  # of a picture
+    divide: float
+    binarize: bool
+    seed: int
+    checks: dict[str, Any]  # by name
+
+    @classmethod
+    def read(cls, path: Path) -> Record | None:
+        """The one in a model's file, or None. Raises as `VAE.load` does."""
+        record = storage.read_record(path)
+        if record is None:
+            return None
+        try:
+            return cls(**record)
+        except TypeError as error:
+            raise ValueError(f"{path} has a damaged record: {error}") from error
+
+
+def rows_of(
+    vae: VAE,
+    record: Record | None,
+    path: Path,
+    *,
+    drop: list[str],
+    label: str | None,
+    divide: float | None,
+) -> tuple[np.ndarray, Data]:
+    """The rows in a file, read as when the model was trained unless told otherwise.
+
+    -> x (N, D), divided; and what was read
+    """
+    keep = None
+    if record is not None:
+        keep = None if drop else record.names
+        drop, divide = drop or record.drop, divide or record.divide
+    usual = record.label if record is not None and label is None else None
+    data = read_data(path, drop=drop, label=label, keep=keep, usual_label=usual)
+    return rows_for(vae, data.x, divide, path), data
+
+
+def binary_if_asked(record: Record | None, x: np.ndarray, seed: int) -> np.ndarray:
+    """x, or 0 and 1 drawn from it if the model learned from such."""
+    if record is None or not record.binarize:
+        return x
+    return binarize(x, rng=np.random.default_rng([seed, TARGETS]))
+
+
+def checks_of(vae: VAE, seed: int, x: np.ndarray | None, binary: bool) -> dict[str, Any]:
+    """Numbers of a model, of draws of x from itself, and of rows x (N, D) unless None, by name.
+
+    log p(x) is that of the first few rows.
+    """
+    drawn = vae.sample(ROWS, rng=np.random.default_rng([seed, SAMPLES]), draw=True)
+    checks: dict[str, Any] = {
+        "parameters": _hash(vae.params.rows),
+        "log p(x) of draws from the model": _log_px(vae, drawn, seed, SAMPLES),
+    }
+    if x is None:
+        return checks
+    checks["data"] = _hash([x])
+    if binary:
+        x = binarize(x, rng=np.random.default_rng([seed, TARGETS]))
+    bound = evaluate(vae, x, rng=np.random.default_rng([seed, BOUND]))
+    return checks | {
+        "bound of the data": [bound.elbo],
+        "log p(x) of the data's first rows": _log_px(vae, x[:ROWS], seed, DATA),
+    }
+
+
+def _log_px(vae, x, seed, stream):
+    with notes(silent=True):  # that draws are few matters to no comparison
+        said = log_likelihood(vae, x, samples=DRAWS, rng=np.random.default_rng([seed, stream]))
+    return said.log_px.tolist()
+
+
+def _hash(arrays):
+    """SHA-256 of shapes and numbers, the same for the same numbers of any dtype."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(str(array.shape).encode())
+        for _, rows in pieces(np.atleast_1d(array)):
+            numbers = np.ascontiguousarray(rows, "<f8") + 0.0  # −0 is 0
+            numbers[np.isnan(numbers)] = np.nan  # of many bits
+            found.update(numbers.tobytes())
+    return found.hexdigest()

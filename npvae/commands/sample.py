@@ -1,0 +1,73 @@
+"""python -m npvae sample MODEL: rows that a model makes, as numbers or a sheet of pictures."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from ..reading.data import picture_shape
+from ..vae import VAE
+from .record import Record
+from .running import add_model, add_seed, count, new_parser, run
+
+DESCRIPTION = """\
+Write rows that a model makes: .csv or .npy, in the data's own units; or .png, a
+sheet of pictures, which are means."""
+ENDINGS = ".csv", ".npy", ".png"
+
+
+def main(arguments):
+    """Run the command.  -> exit status"""
+    parser = new_parser("sample", DESCRIPTION)
+    add_model(parser)
+    add = parser.add_argument
+    add("--out", metavar="FILE", type=Path, required=True, help="a .csv, .npy or .png")
+    add("--n", metavar="N", type=count, default=100, help="rows (default: 100)")
+    add("--means", action="store_true", help="E[x|z], instead of draws of x itself")
+    about = "a picture's sides, then 3 if in colour (default: as it was trained, or a square)"
+    add("--shape", metavar="N", type=count, nargs="+", help=about)
+    add_seed(parser)
+    return run(parser, _sample, arguments)
+
+
+def _sample(args):
+    ending = args.out.suffix.lower()
+    if ending not in ENDINGS:
+        raise ValueError(f"--out is {args.out}; expected a name in {', '.join(ENDINGS)}")
+    if args.shape and ending != ".png":
+        raise ValueError(f"--shape is for a .png; --out is {args.out}")
+    vae, record = VAE.load(args.model), Record.read(args.model)
+    rng = np.random.default_rng(args.seed)
+    if ending == ".png":
+        _draw(args, vae, record, rng)
+    else:
+        x = vae.sample(args.n, rng=rng, draw=not args.means) * (record.divide if record else 1)
+        if ending == ".npy":
+            np.save(args.out, x)
+        else:
+            _write(args.out, x, record and record.names)
+    print(f"{args.out}: {args.n:,} {'pictures' if ending == '.png' else 'rows'}")
+    return 0
+
+
+def _draw(args, vae, record, rng):
+    from ..plots import prior_samples
+
+    shape = picture_shape(args.shape or (record and record.shape), vae.data_dim)
+    if shape is None:
+        raise ValueError(
+            f"{args.model} makes rows of {vae.data_dim} numbers, no square; expected --shape, or "
+            "a .csv"
+        )
+    prior_samples(vae, args.n, shape, rng=rng).savefig(args.out)
+
+
+def _write(path, x, names):
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        if names is not None:
+            writer.writerow(names)
+        for row in x:
+            writer.writerow(str(v).removesuffix(".0") for v in row)  # all its digits, and no more

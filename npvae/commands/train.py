@@ -1,0 +1,183 @@
+"""python -m npvae train DATA: a model of the rows in a file, and what it takes to check it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..description.report import describe_rows
+from ..objectives import ClosedForm
+from ..optimizers import Adam
+from ..reading.data import read_data
+from ..reading.rows import divided
+from ..storage import archive
+from ..storage import model as storage
+from ..training import NonFiniteError, Patience, train
+from ..vae import VAE
+from .choices import LIKELIHOODS, batch_for, choose, epochs_for, widths_for
+from .record import Record, checks_of
+from .running import (
+    add_data,
+    add_seed,
+    count,
+    is_watched,
+    natural,
+    new_parser,
+    positive,
+    run,
+    weight,
+    wrapped,
+)
+
+DESCRIPTION = """\
+Train a model of the rows in a file, and write it to model.npz.
+
+    python -m npvae train wine.csv --label kind
+    python -m npvae train faces.npy --latent 10 --out faces.npz
+    python -m npvae train pictures/ --epochs 50
+
+What is not chosen is chosen by the data, as `describe` tells. A tenth of the
+rows is held out; training stops when it gets no better there, and the best
+epoch is kept. Ctrl-C stops it too, and keeps what was learned."""
+HELD_OUT = 10  # one of so many rows
+FEWEST, MOST = 50, 5000  # rows, of which some are held out; rows that are
+EXPLODED = 1  # status
+
+
+def main(arguments):
+    """Run the command.  -> exit status"""
+    parser = new_parser("train", DESCRIPTION)
+    add_data(parser)
+    add = parser.add_argument
+    out = Path("model.npz")
+    add("--out", metavar="FILE", type=Path, default=out, help="(default: model.npz)")
+    add("--force", action="store_true", help="write over a FILE that is there already")
+    add("--likelihood", metavar="NAME", choices=LIKELIHOODS, help=", ".join(LIKELIHOODS))
+    about = "by which numbers are divided first (default: 255 for grey levels of 8 bits, …)"
+    add("--divide", metavar="X", type=positive, help=about)
+    about = "at most (default: 50, or as many as have 10,000 steps)"
+    add("--epochs", metavar="N", type=count, help=about)
+    about = "widths of hidden layers (default: 500, or 100 where there are few columns)"
+    add("--hidden", metavar="N", type=count, nargs="*", help=about)
+    about = "latent dimensions (default: a third of the columns, 20 at most)"
+    add("--latent", metavar="N", type=count, help=about)
+    about = "rows a step (default: 100, or fewer of few rows)"
+    add("--batch-size", metavar="N", type=count, help=about)
+    add("--lr", metavar="X", type=positive, default=1e-3, help="learning rate (default: 0.001)")
+    add("--beta", metavar="X", type=weight, default=1.0, help="weight of the KL (default: 1)")
+    about = "rows held out, 0 for none (default: a tenth)"
+    add("--validation", metavar="N", type=natural, help=about)
+    add_seed(parser)
+    command = shlex.join(["python", "-m", "npvae", "train", *arguments])
+    return run(parser, lambda args: _train(args, command), arguments)
+
+
+def _train(args, command):
+    _check_out(args)
+    data = read_data(args.data, drop=args.drop, label=args.label)
+    about = describe_rows(data.x, data.names)
+    choice = choose(data.x, about, args.likelihood, args.divide)
+    x = divided(data.x, choice.divide) if choice.divide != 1 else data.x
+    init_rng, split_rng, train_rng = np.random.default_rng(args.seed).spawn(3)
+    learned, held_out = _split(x, args.validation, split_rng)
+    for fault in about.faults:
+        print(wrapped(f"note: {fault.text}"), file=sys.stderr)
+
+    vae = _model(args, x, about, choice, init_rng)
+    rest = f"; {len(held_out):,} held out" if held_out is not None else ""
+    print(f"{args.data}: {len(learned):,} rows to learn from{rest}")
+    print(wrapped(f"{vae!r}"), flush=True)
+    epochs, exploded = _fit(args, vae, learned, held_out, choice, train_rng)
+    if not epochs and exploded:
+        print("nothing was learned, and nothing is written", file=sys.stderr)
+        return EXPLODED
+    record = Record(
+        command=command,
+        rows=len(x),
+        names=data.names,
+        drop=args.drop,
+        label=args.label,
+        shape=data.shape and list(data.shape),
+        divide=choice.divide,
+        binarize=choice.binarize,
+        seed=args.seed,
+        checks=checks_of(vae, args.seed, x, choice.binarize),
+    )
+    model = vae.params, vae.likelihood, vae.activation
+    storage.save(args.out, *model, record=record._asdict())
+    (bound,) = record.checks["bound of the data"]
+    print(f"{args.out}: elbo {bound:.2f} nats a row, over all {len(x):,}")
+    return EXPLODED if exploded else 0
+
+
+def _check_out(args):
+    archive.check_place(args.out)
+    if args.out.exists() and not args.force:
+        raise ValueError(f"{args.out} is there already; choose another --out, or add --force")
+    if args.out.exists() and args.data.exists() and args.out.samefile(args.data):
+        raise ValueError(f"--out {args.out} is the data; choose another")
+
+
+def _split(x, held_out, rng):
+    """-> the rows to learn from, those held out or None"""
+    N = len(x)
+    if held_out is None:
+        held_out = min(N // HELD_OUT, MOST) if N >= FEWEST else 0
+    if held_out >= N:
+        raise ValueError(f"--validation is {held_out}; there are {N} rows")
+    if held_out == 0:
+        return x, None
+    order = rng.permutation(N)
+    return x[order[held_out:]], x[order[:held_out]]
+
+
+def _model(args, x, about, choice, rng):
+    hidden, latent = widths_for(x.shape[1])
+    unit = choice.likelihood.check_support("x", x[:1]) if x.dtype == np.uint8 else 1
+    return VAE.init(
+        x.shape[1],
+        hidden=hidden if args.hidden is None else args.hidden,
+        latent_dim=args.latent or latent,
+        likelihood=choice.likelihood,
+        x_mean=about.columns.mean / (choice.divide * unit),
+        rng=rng,
+    )
+
+
+def _fit(args, vae, x, x_val, choice, rng):
+    """Train and print each epoch.  -> the epochs that ended; whether a number left its range"""
+    batch_size = args.batch_size or batch_for(len(x))
+    most, patience = epochs_for(math.ceil(len(x) / batch_size))
+    most = args.epochs or most
+    run = train(
+        vae,
+        x,
+        epochs=most,
+        batch_size=batch_size,
+        optimizer=Adam(args.lr),
+        objective=ClosedForm(args.beta),
+        binarize=choice.binarize,
+        x_val=x_val,
+        stop_when=None if x_val is None else Patience(patience),
+        keep_best=x_val is not None,
+        progress=is_watched(),
+        rng=rng,
+    )
+    epochs = []
+    try:
+        for epoch in run:
+            epochs.append(epoch)
+            print(epoch, flush=True)
+    except KeyboardInterrupt:
+        print(f"stopped in epoch {len(epochs) + 1}; keeping what was learned", flush=True)
+    except (NonFiniteError, FloatingPointError) as error:
+        print(wrapped(f"stopped in epoch {len(epochs) + 1}: {error}"), file=sys.stderr)
+        return epochs, True
+    if x_val is not None and epochs:
+        best = max(epochs, key=lambda epoch: epoch.validation.elbo)
+        print(f"kept epoch {best.epoch} of {len(epochs)}, the best on the rows held out")
+    return epochs, False

@@ -1,0 +1,98 @@
+"""`read_data`: rows of numbers out of a file or a folder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .arrays import NPY, ZIP, read_array
+from .pictures import read_pictures
+from .tables import find_columns, read_columns, read_table
+
+TEXT = 1 << 12  # bytes that are looked at
+
+
+class Data(NamedTuple):
+    """Rows, and what the file says of them."""
+
+    x: np.ndarray  # (N, D)
+    names: list[str] | None  # (D,), of columns
+    shape: tuple[int, ...] | None  # of a picture
+    labels: np.ndarray | None  # (N,)
+
+
+def read_data(
+    path: Path,
+    *,
+    drop: Sequence[str] = (),
+    label: str | None = None,
+    keep: Sequence[str] | None = None,
+    usual_label: str | None = None,
+) -> Data:
+    """The rows of .npy, .npz, IDX, .csv, or a folder of pictures.
+
+    drop        columns left out, by name or number from 0
+    label       a column kept apart
+    keep        of a table with names, instead of drop: the columns wanted, in that order
+    usual_label     a column kept apart if there is one of that name
+    Raises OSError if path cannot be read, ValueError, saying what is in the way, if it holds
+    anything else.
+    """
+    if path.is_dir():
+        return _of_array(path, read_pictures(path), drop, label)
+    if _is_text(path):
+        return _of_table(path, drop, label, keep, usual_label)
+    return _of_array(path, read_array(path), drop, label or usual_label)
+
+
+def _is_text(path):
+    with open(path, "rb") as file:
+        start = file.read(TEXT)
+    return not start.startswith((NPY, ZIP, b"\x1f\x8b", b"\0")) and b"\0" not in start
+
+
+def _of_table(path, drop, label, keep, usual_label):
+    table, rows = read_table(path)
+    names, width = table.names, table.width
+    if label is None and usual_label is not None and (names is None or usual_label in names):
+        label = usual_label
+    apart = None if label is None else find_columns(names, width, [label], path)[0]
+    if keep is not None and names is not None:
+        columns = find_columns(names, width, keep, path)
+    else:
+        columns = _left(names, width, drop, apart, path)
+    x, labels = read_columns(table, rows, columns, apart)
+    return Data(x, names and [names[d] for d in columns], None, labels)
+
+
+def _of_array(path, array, drop, label):
+    if array.ndim < 2 or 0 in array.shape:
+        raise ValueError(f"{path} has shape {array.shape}; expected (N, D), or N images")
+    if not drop and label is None:
+        shape = array.shape[1:] if array.ndim > 2 else None
+        return Data(array.reshape(len(array), -1), None, shape, None)
+    x = array.reshape(len(array), -1)
+    apart = None if label is None else find_columns(None, x.shape[1], [label], path)[0]
+    columns = _left(None, x.shape[1], drop, apart, path)
+    return Data(x[:, columns], None, None, None if apart is None else x[:, apart].astype(str))
+
+
+def _left(names, width, drop, apart, path):
+    """The numbers of the columns that are not left out."""
+    out = {apart, *find_columns(names, width, drop, path)}
+    columns = [d for d in range(width) if d not in out]
+    if not columns:
+        raise ValueError(f"{path} has no column left")
+    return columns
+
+
+def picture_shape(shape: Sequence[int] | None, D: int) -> tuple[int, ...] | None:
+    """(rows, columns) of a square picture of D numbers, or shape if it is given; None: a table."""
+    if shape is not None:
+        return tuple(shape)
+    side = math.isqrt(D)
+    return (side, side) if side * side == D and side > 1 else None

@@ -1,0 +1,186 @@
+"""Tables of text: numbers by , or ; or tabs, with a line of names above them or none."""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+MISSING = {"", "?", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none"}  # in small letters
+SEPARATORS = ",", ";", "\t"
+SHOWN = 30  # letters of an entry that is told
+CSV_ENDINGS = ".csv", ".tsv", ".txt"
+
+
+class Table(NamedTuple):
+    """What a file says before its numbers are read."""
+
+    path: Path
+    separator: str
+    names: list[str] | None
+    width: int
+    first_line: int  # of the numbers
+
+
+def read_table(path: Path) -> tuple[Table, Iterator[tuple[int, list[str]]]]:
+    """A file's form, and its rows of entries, each with the number of its line.
+
+    Raises OSError if it cannot be read; ValueError, naming the line, if it is no UTF-8 text, has
+    no row, or rows of several lengths (when it comes to them).
+    """
+    lines = _lines(path, _separator(path))
+    start = [line for _, line in zip(range(2), lines, strict=False)]
+    if not start:
+        raise ValueError(f"{path} holds no line of text; expected a table")
+    first = start[0][1]
+    named = _is_header(first, start[1][1] if len(start) > 1 else None)
+    if named and len(start) < 2:
+        raise ValueError(f"{path} has the names {_short(', '.join(first))}, and no row below them")
+    names = [name.strip() or f"column {i}" for i, name in enumerate(first)] if named else None
+    table = Table(path, _separator(path), names, len(first), start[named][0])
+    return table, _rows(table)
+
+
+def _separator(path):
+    """The one that the first line has most of."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            line = next((line for line in file if line.strip()), "")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no UTF-8 text: {error}") from error
+    return max(SEPARATORS, key=line.count)
+
+
+def _lines(path, separator):
+    """Yield (line number, entries) of all lines that hold any."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
+        try:
+            for entries in reader:
+                if entries and any(entries):
+                    yield reader.line_num, entries
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(f"{path}, line {reader.line_num + 1}: {error}") from error
+
+
+def _rows(table):
+    for number, entries in _lines(table.path, table.separator):
+        if number < table.first_line:
+            continue
+        if len(entries) != table.width:
+            raise ValueError(
+                f"{table.path}, line {number} has {len(entries)} entries; the first line has "
+                f"{table.width}"
+            )
+        yield number, entries
+
+
+def _is_header(first, second):
+    """Whether the first row names columns: 0, 1, 2, …; or no number; or text above a number."""
+    numbers = [entry.strip() for entry in first]
+    if numbers[0] == "":  # of a column that numbers the rows
+        numbers = numbers[1:]
+    counted = [str(i) for i in range(len(numbers) + 1)]
+    if len(numbers) > 1 and numbers in (counted[:-1], counted[1:]):
+        return True
+    text = [not _is_entry(entry) for entry in first]
+    if not any(text):
+        return False
+    if not any(_is_number(entry) for entry in first):
+        return True
+    return second is not None and any(
+        named and _is_entry(below) for named, below in zip(text, second, strict=False)
+    )
+
+
+def _is_number(entry):
+    try:
+        float(entry)
+    except ValueError:
+        return False
+    return entry.strip().lower() not in MISSING
+
+
+def _is_entry(entry):
+    return entry.strip().lower() in MISSING or _is_number(entry)
+
+
+def read_columns(
+    table: Table,
+    rows: Iterator[tuple[int, list[str]]],
+    columns: list[int],
+    label: int | None = None,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """-> the numbers of these columns (N, S), NaN where one is missing; the texts of the label's
+
+    Raises ValueError, naming column and line, if an entry is no number.
+    """
+    numbers, labels = array("d"), []
+    for number, entries in rows:
+        try:  # at once, which nearly all rows allow
+            numbers.extend([float(entries[d]) for d in columns])
+        except ValueError:
+            del numbers[len(numbers) - len(numbers) % len(columns) :]
+            numbers.extend([_number(table, number, d, entries[d]) for d in columns])
+        if label is not None:
+            labels.append(entries[label].strip())
+    x = np.frombuffer(numbers, np.float64).reshape(-1, len(columns))
+    return x, None if label is None else np.array(labels)
+
+
+def _number(table, line, column, entry):
+    text = entry.strip()
+    if text.lower() in MISSING:
+        return np.nan
+    if table.separator == ";":  # where a comma is not needed to separate, it is a decimal point
+        text = text.replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    name = name_of(table, column)
+    raise ValueError(
+        f"{table.path}, line {line}: column {name!r} holds the text {_short(entry)!r}; write "
+        f"numbers for it, such as 0, 1, …, leave it out (--drop {quoted(name)}), or keep it apart "
+        f"(--label {quoted(name)})"
+    ) from None
+
+
+def name_of(table: Table, column: int) -> str:
+    """Its name, or its number."""
+    return str(column) if table.names is None else table.names[column]
+
+
+def quoted(name: str) -> str:
+    """As a shell takes it for one word."""
+    import shlex
+
+    return shlex.quote(name)
+
+
+def find_columns(
+    names: Collection[str] | None, width: int, wanted: Collection[str], source: object
+) -> list[int]:
+    """The numbers of the columns that are wanted, by name, or by number from 0.
+
+    Raises ValueError if there is none, or more than one, of a name.
+    """
+    found = []
+    for name in wanted:
+        its = [d for d, n in enumerate(names or ()) if n == name]
+        if not its and name.isdecimal() and int(name) < width:
+            its = [int(name)]
+        if len(its) != 1:
+            told = f"columns 0 … {width - 1}" if names is None else _short(", ".join(names), 200)
+            many = f"{len(its)} columns" if its else "no column"
+            raise ValueError(f"{source} has {many} {name!r}; it has {told}")
+        found += its
+    return found
+
+
+def _short(text, length=SHOWN):
+    return text if len(text) <= length else f"{text[:length]}…"
