@@ -32,8 +32,8 @@ def main(arguments):
     add_model(parser)
     add_data(parser)
     add_divide(parser)
-    about = "draws of z for log p(x), 0 for none (default: 100)"
-    parser.add_argument("--draws", metavar="K", type=natural, default=100, help=about)
+    about = "draws of z for log p(x), 0 for none (default: 500)"
+    parser.add_argument("--draws", metavar="K", type=natural, default=500, help=about)
     add_seed(parser)
     return run(parser, _evaluate, arguments)
 

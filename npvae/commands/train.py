@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shlex
 import sys
@@ -46,6 +47,7 @@ epoch is kept. Ctrl-C stops it too, and keeps what was learned."""
 HELD_OUT = 10  # one of so many rows
 FEWEST, MOST = 50, 5000  # rows, of which some are held out; rows that are
 EXPLODED = 1  # status
+ROOM, LETTER = 4000, 4  # letters for what is checked; bytes a letter
 
 
 def main(arguments):
@@ -91,10 +93,6 @@ def _train(args, command):
     rest = f"; {len(held_out):,} held out" if held_out is not None else ""
     print(f"{args.data}: {len(learned):,} rows to learn from{rest}")
     print(wrapped(f"{vae!r}"), flush=True)
-    epochs, exploded = _fit(args, vae, learned, held_out, choice, train_rng)
-    if not epochs and exploded:
-        print("nothing was learned, and nothing is written", file=sys.stderr)
-        return EXPLODED
     record = Record(
         command=command,
         rows=len(x),
@@ -105,8 +103,14 @@ def _train(args, command):
         divide=choice.divide,
         binarize=choice.binarize,
         seed=args.seed,
-        checks=checks_of(vae, args.seed, x, choice.binarize),
+        checks={},
     )
+    _check_header(vae, record)
+    epochs, exploded = _fit(args, vae, learned, held_out, choice, train_rng)
+    if not epochs and exploded:
+        print("nothing was learned, and nothing is written", file=sys.stderr)
+        return EXPLODED
+    record = record._replace(checks=checks_of(vae, args.seed, x, choice.binarize))
     model = vae.params, vae.likelihood, vae.activation
     storage.save(args.out, *model, record=record._asdict())
     (bound,) = record.checks["bound of the data"]
@@ -120,6 +124,18 @@ def _check_out(args):
         raise ValueError(f"{args.out} is there already; choose another --out, or add --force")
     if args.out.exists() and args.data.exists() and args.out.samefile(args.data):
         raise ValueError(f"--out {args.out} is the data; choose another")
+
+
+def _check_header(vae, record):
+    """Raise ValueError, before anything is learned, if `VAE.load` would refuse the file."""
+    header = storage.header_of(vae.params, vae.likelihood, vae.activation)
+    length = len(json.dumps([header, record._asdict()])) + ROOM
+    if LETTER * length > archive.LONGEST_HEADER:
+        raise ValueError(
+            f"names and scales of {vae.data_dim:,} columns take {length:,} letters of a model's file, "
+            f"which has room for {archive.LONGEST_HEADER // LETTER:,}; leave out columns (--drop), "
+            "or take --likelihood gaussian"
+        )
 
 
 def _split(x, held_out, rng):
