@@ -132,8 +132,8 @@ def _check_header(vae, record):
     length = len(json.dumps([header, record._asdict()])) + ROOM
     if LETTER * length > archive.LONGEST_HEADER:
         raise ValueError(
-            f"names and scales of {vae.data_dim:,} columns take {length:,} letters of a model's file, "
-            f"which has room for {archive.LONGEST_HEADER // LETTER:,}; leave out columns (--drop), "
+            f"names and scales of {vae.data_dim:,} columns take {length:,} letters of the model's "
+            f"file, which has room for {archive.LONGEST_HEADER // LETTER:,}; leave out columns (--drop), "
             "or take --likelihood gaussian"
         )
 
