@@ -133,8 +133,8 @@ def _check_header(vae, record):
     if LETTER * length > archive.LONGEST_HEADER:
         raise ValueError(
             f"names and scales of {vae.data_dim:,} columns take {length:,} letters of the model's "
-            f"file, which has room for {archive.LONGEST_HEADER // LETTER:,}; leave out columns (--drop), "
-            "or take --likelihood gaussian"
+            f"file, which has room for {archive.LONGEST_HEADER // LETTER:,}; leave out columns "
+            "(--drop), or take --likelihood gaussian"
         )
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..reading.arrays import read_array, read_names
-from ..reading.rows import rows_for
+from ..commands.record import Record, rows_of
+from ..reading.arrays import read_names
 from ..vae import VAE
 from .page import PRECISIONS, check_arguments, check_path, explore
 
@@ -41,7 +41,8 @@ def new_parser():
         "--data",
         metavar="FILE",
         type=Path,
-        help="rows as the model was trained on, .npy, .npz or IDX (default: draws from the model)",
+        help="rows as the model was trained on, in .csv, .npy, .npz or IDX, or a folder of pictures "
+        "(default: draws from the model)",
     )
     add(
         "--divide",
@@ -70,10 +71,11 @@ def write(args, out):
     check_arguments(vae, args.shape, names, args.precision)
     shape, source = args.shape, "draws of x from the model itself"
     if args.data:
-        array, source = read_array(args.data), args.data.name
-        x = rows_for(vae, array, args.divide, args.data)
-        if shape is None and names is None and array.ndim > 2:
-            shape = array.shape[1:]  # the data's own
+        options = {"drop": [], "label": None, "divide": args.divide}
+        x, data = rows_of(vae, Record.read(args.model), args.data, **options)
+        source = args.data.name
+        if shape is None and names is None:
+            shape, names = data.shape, None if data.shape else data.names  # the data's own
     else:
         x = vae.sample(SAMPLES, rng=np.random.default_rng(0), draw=True)
     options = {"shape": shape, "names": names, "precision": args.precision}
