@@ -41,9 +41,12 @@ def new_parser():
         "--data",
         metavar="FILE",
         type=Path,
-        help="rows as the model was trained on, in .csv, .npy, .npz or IDX, or a folder of pictures "
+        help="rows as the model was trained on, .csv, .npy, .npz or IDX, or a folder of pictures "
         "(default: draws from the model)",
     )
+    about = "columns of a table to leave out"
+    add("--drop", metavar="COLUMN", nargs="+", default=[], help=about)
+    add("--label", metavar="COLUMN", help="a column to leave out, of text or numbers")
     add(
         "--divide",
         metavar="X",
@@ -71,7 +74,7 @@ def write(args, out):
     check_arguments(vae, args.shape, names, args.precision)
     shape, source = args.shape, "draws of x from the model itself"
     if args.data:
-        options = {"drop": [], "label": None, "divide": args.divide}
+        options = {"drop": args.drop, "label": args.label, "divide": args.divide}
         x, data = rows_of(vae, Record.read(args.model), args.data, **options)
         source = args.data.name
         if shape is None and names is None:

@@ -103,8 +103,8 @@ def check_arguments(vae, shape, names, precision):
     if type(vae.likelihood) not in KNOWN or not vae.likelihood.reads_x:
         known = ", ".join(kind.__name__ for kind in KNOWN)
         raise ValueError(
-            f"the model's likelihood is {vae.likelihood!r}; a page knows {known}, of numbers that the "
-            "encoder reads as they are"
+            f"the model's likelihood is {vae.likelihood!r}; a page knows {known}, of numbers "
+            "that the encoder reads as they are"
         )
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; expected 8, 16 or 32 bits a weight")
