@@ -56,14 +56,11 @@ def mending_of(faults: list[Fault], *, table: bool) -> str:
 
 def _numbers(places):
     x, columns, table = places.x, places.columns, places.table
-    if columns.infinite.any():
-        how = (
-            "x.replace([np.inf, -np.inf], np.nan)" if table else "np.where(np.isinf(x), np.nan, x)"
-        )
-        text = (
-            f"{places.of(columns.infinite > 0)}: {columns.infinite.sum():,} × inf; make it a hole"
-        )
-        yield Fault(text, f"x = {how}", grave=True)
+    if (infinite := columns.infinite > 0).any():
+        of_array = "np.where(np.isinf(x), np.nan, x)"
+        of_table = "x.replace([np.inf, -np.inf], np.nan)"
+        text = f"{places.of(infinite)}: {columns.infinite.sum():,} × inf; make it a hole"
+        yield Fault(text, f"x = {of_table if table else of_array}", grave=True)
     large = np.maximum(columns.high, -columns.low) > LARGEST
     if large.any():
         yield Fault(f"{places.of(large)}: beyond {LARGEST:.1e}, where float32 ends", grave=True)
