@@ -90,9 +90,6 @@ def _train(args, command):
         print(wrapped(f"note: {fault.text}"), file=sys.stderr)
 
     vae = _model(args, x, about, choice, init_rng)
-    rest = f"; {len(held_out):,} held out" if held_out is not None else ""
-    print(f"{args.data}: {len(learned):,} rows to learn from{rest}")
-    print(wrapped(f"{vae!r}"), flush=True)
     record = Record(
         command=command,
         rows=len(x),
@@ -183,6 +180,9 @@ def _fit(args, vae, x, x_val, choice, rng):
         progress=is_watched(),
         rng=rng,
     )
+    rest = "" if x_val is None else f"; {len(x_val):,} held out"
+    print(f"{args.data}: {len(x):,} rows to learn from{rest}")
+    print(wrapped(f"{vae!r}"), flush=True)
     epochs = []
     try:
         for epoch in run:

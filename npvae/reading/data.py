@@ -37,8 +37,9 @@ def read_data(
 
     drop        columns left out, by name or number from 0
     label       a column kept apart
-    keep        of a table with names, instead of drop: the columns wanted, in that order
-    usual_label     a column kept apart if there is one of that name
+    keep        instead of drop: the columns wanted, in that order. A file without names has just
+                these
+    usual_label     a column kept apart if there is one
     Raises OSError if path cannot be read, ValueError, saying what is in the way, if it holds
     anything else.
     """
@@ -46,7 +47,11 @@ def read_data(
         return _of_array(path, read_pictures(path), drop, label)
     if _is_text(path):
         return _of_table(path, drop, label, keep, usual_label)
-    return _of_array(path, read_array(path), drop, label or usual_label)
+    if keep is not None:
+        drop = ()
+    elif label is None:
+        label = usual_label
+    return _of_array(path, read_array(path), drop, label)
 
 
 def _is_text(path):
@@ -58,13 +63,15 @@ def _is_text(path):
 def _of_table(path, drop, label, keep, usual_label):
     table, rows = read_table(path)
     names, width = table.names, table.width
-    if label is None and usual_label is not None and (names is None or usual_label in names):
+    if label is None and (usual_label in names if names else keep is None):
         label = usual_label
     apart = None if label is None else find_columns(names, width, [label], path)[0]
-    if keep is not None and names is not None:
-        columns = find_columns(names, width, keep, path)
-    else:
+    if keep is None:
         columns = _left(names, width, drop, apart, path)
+    elif names is None:
+        columns = _left(names, width, (), apart, path)
+    else:
+        columns = find_columns(names, width, keep, path)
     x, labels = read_columns(table, rows, columns, apart)
     return Data(x, names and [names[d] for d in columns], None, labels)
 

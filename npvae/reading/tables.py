@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import re
+import shlex
 from array import array
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 MISSING = {"", "?", "-", ".", "na", "n/a", "#n/a", "nan", "null", "none"}  # in small letters
-SEPARATORS = ",", ";", "\t"
+SEPARATORS = "\t", ";", ","  # the first that occurs: commas may be decimal points
+COUNTED = 4  # columns, from which on 0, 1, 2, … above them are names
 SHOWN = 30  # letters of an entry that is told
-CSV_ENDINGS = ".csv", ".tsv", ".txt"
+TEXT, HOLE, NUMBER = "text", "hole", "number"
 
 
 class Table(NamedTuple):
@@ -32,27 +35,29 @@ def read_table(path: Path) -> tuple[Table, Iterator[tuple[int, list[str]]]]:
     Raises OSError if it cannot be read; ValueError, naming the line, if it is no UTF-8 text, has
     no row, or rows of several lengths (when it comes to them).
     """
-    lines = _lines(path, _separator(path))
+    separator = _separator(path)
+    lines = _lines(path, separator)
     start = [line for _, line in zip(range(2), lines, strict=False)]
     if not start:
         raise ValueError(f"{path} holds no line of text; expected a table")
     first = start[0][1]
-    named = _is_header(first, start[1][1] if len(start) > 1 else None)
+    named = _is_header(first, start[1][1] if len(start) > 1 else None, separator)
     if named and len(start) < 2:
         raise ValueError(f"{path} has the names {_short(', '.join(first))}, and no row below them")
     names = [name.strip() or f"column {i}" for i, name in enumerate(first)] if named else None
-    table = Table(path, _separator(path), names, len(first), start[named][0])
+    table = Table(path, separator, names, len(first), start[named][0])
     return table, _rows(table)
 
 
 def _separator(path):
-    """The one that the first line has most of."""
+    """The one that the first line has outside quotation marks; a comma, if none."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             line = next((line for line in file if line.strip()), "")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no UTF-8 text: {error}") from error
-    return max(SEPARATORS, key=line.count)
+    line = re.sub(r'"[^"]*"', "", line)
+    return next((separator for separator in SEPARATORS if separator in line), ",")
 
 
 def _lines(path, separator):
@@ -79,34 +84,38 @@ def _rows(table):
         yield number, entries
 
 
-def _is_header(first, second):
-    """Whether the first row names columns: 0, 1, 2, …; or no number; or text above a number."""
-    numbers = [entry.strip() for entry in first]
-    if numbers[0] == "":  # of a column that numbers the rows
-        numbers = numbers[1:]
+def _is_header(first, second, separator):
+    """Whether the first row names columns: no number; text above a number; or 0, 1, 2, …"""
+    kinds = [_kind(entry, separator) for entry in first]
+    if set(kinds) <= {TEXT, HOLE}:
+        return TEXT in kinds
+    if second is None:
+        return False
+    below = [_kind(entry, separator) for entry in second]
+    if any(a == TEXT and b != TEXT for a, b in zip(kinds, below, strict=False)):
+        return True
+    begins_empty = kinds[0] == HOLE  # above a column that numbers the rows
+    numbers = [entry.strip() for entry in first[begins_empty:]]
     counted = [str(i) for i in range(len(numbers) + 1)]
-    if len(numbers) > 1 and numbers in (counted[:-1], counted[1:]):
-        return True
-    text = [not _is_entry(entry) for entry in first]
-    if not any(text):
-        return False
-    if not any(_is_number(entry) for entry in first):
-        return True
-    return second is not None and any(
-        named and _is_entry(below) for named, below in zip(text, second, strict=False)
-    )
+    return numbers in (counted[:-1], counted[1:]) and (begins_empty or len(numbers) >= COUNTED)
 
 
-def _is_number(entry):
+def _kind(entry, separator):
+    value = parsed(entry, separator)
+    return TEXT if value is None else HOLE if np.isnan(value) else NUMBER
+
+
+def parsed(entry: str, separator: str) -> float | None:
+    """The number that an entry holds, NaN if it is missing, None if it is a text."""
+    text = entry.strip()
+    if text.lower() in MISSING:
+        return np.nan
+    if separator == ";":  # where a comma does not separate, it is a decimal point
+        text = text.replace(",", ".")
     try:
-        float(entry)
+        return float(text)
     except ValueError:
-        return False
-    return entry.strip().lower() not in MISSING
-
-
-def _is_entry(entry):
-    return entry.strip().lower() in MISSING or _is_number(entry)
+        return None
 
 
 def read_columns(
@@ -133,33 +142,20 @@ def read_columns(
 
 
 def _number(table, line, column, entry):
-    text = entry.strip()
-    if text.lower() in MISSING:
-        return np.nan
-    if table.separator == ";":  # where a comma is not needed to separate, it is a decimal point
-        text = text.replace(",", ".")
-    try:
-        return float(text)
-    except ValueError:
-        pass
+    value = parsed(entry, table.separator)
+    if value is not None:
+        return value
     name = name_of(table, column)
     raise ValueError(
         f"{table.path}, line {line}: column {name!r} holds the text {_short(entry)!r}; write "
-        f"numbers for it, such as 0, 1, …, leave it out (--drop {quoted(name)}), or keep it apart "
-        f"(--label {quoted(name)})"
-    ) from None
+        f"numbers for it, such as 0, 1, …, leave it out (--drop {shlex.quote(name)}), or keep it "
+        f"apart (--label {shlex.quote(name)})"
+    )
 
 
 def name_of(table: Table, column: int) -> str:
     """Its name, or its number."""
     return str(column) if table.names is None else table.names[column]
-
-
-def quoted(name: str) -> str:
-    """As a shell takes it for one word."""
-    import shlex
-
-    return shlex.quote(name)
 
 
 def find_columns(
