@@ -403,6 +403,18 @@ def test_a_number_that_leaves_its_range_is_told(table, capsys):
     assert not table.with_name("model.npz").exists()
 
 
+def test_a_model_is_kept_whose_numbers_cannot_be_checked(table, capsys, monkeypatch):
+    def beyond(*_):
+        raise FloatingPointError("log w of row 3 is not finite")
+
+    monkeypatch.setattr(train, "checks_of", beyond)
+    status, _, err = run(capsys, "train", table, "--label", "home", *SMALL)
+    assert status == 0
+    assert "note: verify will have nothing to compare: log w of row 3 is not finite" in err
+    assert npvae.VAE.load("model.npz").data_dim == 4
+    assert run(capsys, "verify", "model.npz")[0] == 2
+
+
 # Whether it holds
 
 

@@ -219,11 +219,20 @@ def test_what_is_no_picture_is_not_taken_for_one():
         rng.normal(size=(N, 40)),
         pictures()[:, :4],
         np.column_stack([pictures(), -np.ones(N)]),
+        rng.random((N, 40)) * np.logspace(-3, 0, 40),  # shares
     ):
         assert npvae.describe(x).grey is None
-    holey = pictures(0.1) / 255
-    holey[::3, 5] = np.nan
-    assert npvae.describe(holey).likelihood == npvae.Holes(npvae.ColumnGaussian())
+
+
+@pytest.mark.parametrize("dark", [0.1, 0.9])
+def test_pixels_may_have_holes(dark):
+    x = pictures(dark) / 255
+    x[::3, 5] = np.nan
+    begun = npvae.describe(x).beginning
+    assert (begun.likelihood, begun.binarize) == (npvae.Holes(npvae.ColumnGaussian()), False)
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(64, hidden=(5,), latent_dim=2, likelihood=begun.likelihood, rng=rng)
+    list(npvae.train(vae, x, epochs=1, optimizer=npvae.Adam(), rng=rng))
 
 
 # What to mend first

@@ -60,9 +60,9 @@ def choose(x: np.ndarray, about: Description, name: str | None, divide: float | 
     unit = divide or (1.0 if name in ("column-gaussian", "student-t") else white)
     likelihood = _named(name, x, unit, about)
     if about.columns.missing.any():
-        likelihood = Holes(likelihood)
+        return Choice(Holes(likelihood), unit, binarize=False)
     binary = set(about.kinds) <= {YES_NO, CONSTANT}
-    return Choice(likelihood, unit, name == "bernoulli" and not binary)
+    return Choice(likelihood, unit, binarize=name == "bernoulli" and not binary)
 
 
 def _named(name, x, divide, about):

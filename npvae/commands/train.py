@@ -107,12 +107,27 @@ def _train(args, command):
     if not epochs and exploded:
         print("nothing was learned, and nothing is written", file=sys.stderr)
         return EXPLODED
-    record = record._replace(checks=checks_of(vae, args.seed, x, choice.binarize))
-    model = vae.params, vae.likelihood, vae.activation
-    storage.save(args.out, *model, record=record._asdict())
-    (bound,) = record.checks["bound of the data"]
+    _save(args.out, vae, record)  # first of all
+    record = _checked(vae, record, x)
+    _save(args.out, vae, record)
+    (bound,) = record.checks.get("bound of the data", [math.nan])
     print(f"{args.out}: elbo {bound:.2f} nats a row, over all {len(x):,}")
     return EXPLODED if exploded else 0
+
+
+def _save(path, vae, record):
+    model = vae.params, vae.likelihood, vae.activation
+    storage.save(path, *model, record=record._asdict())
+
+
+def _checked(vae, record, x):
+    """The record with the numbers that `verify` compares; without, if they cannot be computed."""
+    try:
+        checks = checks_of(vae, record.seed, x, record.binarize)
+    except (ArithmeticError, ValueError) as error:
+        print(wrapped(f"note: verify will have nothing to compare: {error}"), file=sys.stderr)
+        return record
+    return record._replace(checks=checks)
 
 
 def _check_out(args):

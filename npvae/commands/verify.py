@@ -27,7 +27,7 @@ def main(arguments):
 
 def _verify(args):
     vae, record = VAE.load(args.model), Record.read(args.model)
-    if record is None:
+    if record is None or not record.checks:
         raise ValueError(f"{args.model} holds no numbers to compare; train writes them")
     x = None
     if args.data:

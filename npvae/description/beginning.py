@@ -52,7 +52,7 @@ def begin_with_pixels(grey: Grey, holes: bool, dtype: np.dtype) -> Beginning:
     """For the grey levels of pictures, one likelihood for all pixels."""
     share = f"{100 * grey.black_or_white:.0f} % of the numbers near 0 or {grey.white:g}"
     likelihood: Likelihood
-    binarize = grey.black_or_white >= BLACK_AND_WHITE
+    binarize = grey.black_or_white >= BLACK_AND_WHITE and not holes
     if binarize:
         likelihood, why = Bernoulli(), f"{share}, each read as the chance of a 1"
     else:

@@ -50,15 +50,16 @@ def kinds_of(columns: Columns) -> np.ndarray:
 def white_of(columns: Columns, kinds: np.ndarray, dtype: np.dtype) -> float | None:
     """What stands for white, if all columns are pixels of grey or colour; else None.
 
-    They are if there are 16 of them or more, and all lie in [0, 1]; or all are whole numbers from
-    0 to at most 255 that 8 bits or a quarter of the columns stretch to their end.
+    They are if there are 16 of them or more, and all lie in [0, 1], a quarter of them reaching
+    beyond ½; or all are whole numbers from 0 to at most 255, of 8 bits, or a quarter of the columns
+    reaching their end.
     """
     seen = columns.seen > 0
     if len(kinds) < PICTURE or not seen.any() or set(kinds[seen]) <= {YES_NO, CODES, CONSTANT}:
         return None
     low, high = columns.low[seen].min(), columns.high[seen].max()
     if low >= 0 and high <= 1:
-        return 1.0
+        return 1.0 if np.mean(columns.high[seen] > 0.5) >= REACHED else None
     if not (columns.whole.all() and low >= 0 and LARGEST_CODE < high <= WHITE[1]):
         return None
     if high > WHITE[0]:

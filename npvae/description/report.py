@@ -144,7 +144,7 @@ class Description(NamedTuple):
     def _pixels(self):
         numbers = self.columns.seen.sum()
         black = self.columns.zeros.sum() / numbers
-        text = f"all columns are pixels from 0 to {self.grey.white:g}: {_percent(black)} are 0"
+        text = f"all columns from 0 to {self.grey.white:g}, like pixels: {_percent(black)} are 0"
         if self.grey.levels:
             text += f"; {self.grey.levels} grey levels"
         constant = np.count_nonzero(self.columns.low == self.columns.high)
