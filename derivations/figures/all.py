@@ -39,7 +39,7 @@ WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
     "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
-    "conditional": (CONDITIONAL, "--minutes", 20, "--model", KEPT, "--out", HERE),
+    "conditional": (CONDITIONAL, "--model", KEPT, "--out", HERE),
     "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
     "few_labels_analogies": (FEW_LABELS, *M2, "--out", HERE),
     "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
