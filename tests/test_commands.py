@@ -341,6 +341,22 @@ def test_grey_levels_are_scaled_as_the_likelihood_needs(folder, capsys, name):
     assert run(capsys, "explore", "model.npz", "--data", "images.gz")[0] == 0
 
 
+@pytest.mark.parametrize("levels", [2, 255, 3])
+def test_bytes_are_read_as_what_they_are(folder, capsys, levels):
+    """Black and white pictures of 8 bits; a table of 0 and 1; one of codes."""
+    x = np.random.default_rng(0).integers(0, 2 if levels == 255 else levels, (60, 20), np.uint8)
+    if levels == 255:
+        x *= 255
+        x[0, 0] = 200
+    np.save("x.npy", x)
+    vae, kept = trained(capsys, "x.npy")
+    kind = npvae.Categorical if levels == 3 else npvae.Bernoulli
+    assert isinstance(vae.likelihood, kind)
+    assert kept.divide == (255 if levels == 255 else 1)
+    for command in ("evaluate", "diagnose", "verify"):
+        assert run(capsys, command, "model.npz", "x.npy")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "likelihood"),
     [

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..description import Description
+from ..description.beginning import begin_with_table
 from ..description.kinds import CONSTANT, YES_NO
 from ..likelihoods import (
     Bernoulli,
@@ -49,13 +50,16 @@ def choose(x: np.ndarray, about: Description, name: str | None, divide: float | 
     Raises ValueError if something in x has to be mended first, or the likelihood cannot be.
     """
     grave = [fault.text for fault in about.faults if fault.grave]
-    if grave or about.beginning is None:
+    if grave:
         raise ValueError(f"no model can learn from this: {'; '.join(grave)}")
-    begun = about.beginning
-    if name is None:
-        if divide is not None and about.grey is None:
-            raise ValueError("--divide is for pictures, or goes with --likelihood")
-        return Choice(begun.likelihood, divide or begun.divide, begun.binarize)
+    if name is None and divide is not None and about.grey is None:
+        raise ValueError("--divide is for pictures, or goes with --likelihood")
+    if name is None and about.grey is not None and about.beginning is not None:
+        begun = about.beginning
+        return Choice(begun.likelihood, divide or about.grey.white, begun.binarize)
+    if name is None:  # what `describe` would leave out stays in
+        begun = begin_with_table(x, about.columns, about.kinds, table=False)
+        return Choice(begun.likelihood, begun.divide, begun.binarize)
     white = about.grey.white if about.grey else 1.0
     unit = divide or (1.0 if name in ("column-gaussian", "student-t") else white)
     likelihood = _named(name, x, unit, about)

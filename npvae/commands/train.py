@@ -83,7 +83,7 @@ def _train(args, command):
     data = read_data(args.data, drop=args.drop, label=args.label)
     about = describe_rows(data.x, data.names)
     choice = choose(data.x, about, args.likelihood, args.divide)
-    x = divided(data.x, choice.divide) if choice.divide != 1 else data.x
+    x = divided(data.x, choice.divide)
     init_rng, split_rng, train_rng = np.random.default_rng(args.seed).spawn(3)
     learned, held_out = _split(x, args.validation, split_rng)
     for fault in about.faults:
@@ -165,13 +165,12 @@ def _split(x, held_out, rng):
 
 def _model(args, x, about, choice, rng):
     hidden, latent = widths_for(x.shape[1])
-    unit = choice.likelihood.check_support("x", x[:1]) if x.dtype == np.uint8 else 1
     return VAE.init(
         x.shape[1],
         hidden=hidden if args.hidden is None else args.hidden,
         latent_dim=args.latent or latent,
         likelihood=choice.likelihood,
-        x_mean=about.columns.mean / (choice.divide * unit),
+        x_mean=about.columns.mean / choice.divide,
         rng=rng,
     )
 

@@ -45,10 +45,15 @@ def faults_of(places: Places, same: dict[int, int]) -> list[Fault]:
     return sorted(found, key=lambda fault: not fault.grave)
 
 
+def dropped(faults: list[Fault]) -> list[int]:
+    """The columns that are better left out."""
+    return sorted(d for fault in faults for d in fault.drop)
+
+
 def mending_of(faults: list[Fault], *, table: bool) -> str:
     """The lines of code that mend what code can, columns dropped last: then their numbers hold."""
     lines = [fault.code for fault in faults if fault.code]
-    if drop := sorted(d for fault in faults for d in fault.drop):
+    if drop := dropped(faults):
         how = f"x.drop(columns=x.columns[{drop}])" if table else f"np.delete(x, {drop}, axis=1)"
         lines.append(f"x = {how}")
     return "\n".join(lines)
@@ -109,10 +114,8 @@ def _rows(places):
         yield Fault(f"{n:,} row{'s' if n > 1 else ''} without a number; drop", code)
     ordered = columns.ordered & (columns.low < columns.high) & ~columns.counted
     if ordered.any() and len(x) >= ORDERED_ROWS:
-        yield Fault(
-            f"{places.of(ordered)}: the rows are in that order; shuffle before you cut some off",
-            f"x = x{'.iloc' if table else ''}[np.random.default_rng(0).permutation(len(x))]",
-        )
+        text = "the rows are in that order; shuffle before you cut some off"
+        yield Fault(f"{places.of(ordered)}: {text}")
 
 
 def listed(names: list[str], shown: int = SHOWN) -> str:

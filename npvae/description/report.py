@@ -15,7 +15,7 @@ from ..likelihoods import Likelihood
 from .beginning import Beginning, begin_with_pixels, begin_with_table
 from .columns import Columns, Grey, measure_columns, measure_grey, same_columns, same_rows
 from .kinds import CLUMPED, COUNTS, HEAVY, KINDS, REAL, UNIT, clumped, heavy, kinds_of, white_of
-from .mending import Fault, Places, faults_of, listed, mending_of
+from .mending import Fault, Places, dropped, faults_of, listed, mending_of
 
 WIDTH = 80
 TO_ARRAY = "x = np.asarray(x)\n"
@@ -58,7 +58,7 @@ def describe_rows(
         faults = [fault for fault in faults if fault.grave]
     beginning = None
     if not any(fault.grave for fault in faults):
-        beginning = _begin(x, columns, kinds, grey, is_table)
+        beginning = _begin(x, columns, kinds, grey, dropped(faults), is_table)
     return Description(
         rows=len(x),
         names=names,
@@ -74,10 +74,14 @@ def describe_rows(
     )
 
 
-def _begin(x, columns, kinds, grey, is_table):
+def _begin(x, columns, kinds, grey, drop, is_table):
+    """For x as it is once these columns are dropped."""
     if grey:
         return begin_with_pixels(grey, bool(columns.missing.any()), x.dtype)
-    return begin_with_table(x, columns, kinds, table=is_table)
+    if drop:
+        x, kinds = np.delete(x, drop, axis=1), np.delete(kinds, drop)
+        columns = Columns(*(np.delete(numbers, drop) for numbers in columns))
+    return begin_with_table(x, columns, kinds, table=is_table) if len(kinds) else None
 
 
 def _way_to_rows(shape):
@@ -101,11 +105,11 @@ class Description(NamedTuple):
     grey: Grey | None  # if the columns are pixels
     faults: list[Fault]  # what to mend first
     mending: str  # code that mends what code can
-    beginning: Beginning | None  # None, if something has to be mended first
+    beginning: Beginning | None  # of x once mended; None, if nobody could learn from x before
 
     @property
     def likelihood(self) -> Likelihood | None:
-        """What the code that is printed builds of x; None, if there is something to mend first."""
+        """What the code that is printed builds; None, if x has to be mended and described anew."""
         return self.beginning and self.beginning.likelihood
 
     def __str__(self) -> str:
@@ -114,6 +118,8 @@ class Description(NamedTuple):
             paragraphs += ["", "To mend first:"]
             paragraphs += [_wrapped(f"- {fault.text}") for fault in self.faults]
             paragraphs += ["", textwrap.indent(self.mending, "    ")] if self.mending else []
+        if self.beginning is None:
+            paragraphs += ["", "Then describe x again."]
         if self.beginning:
             begun = _wrapped(f"To begin with: {self.beginning.why}.")
             paragraphs += ["", begun, "", textwrap.indent(self.beginning.code, "    ")]
