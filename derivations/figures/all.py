@@ -45,6 +45,7 @@ WITH_OPTIONS = {
     "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
     "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
     "property": (EXAMPLES / "uses" / "property.py", "--out", HERE),
+    "impute": (EXAMPLES / "uses" / "impute.py", "--out", HERE),
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 
