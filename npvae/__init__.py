@@ -4,7 +4,7 @@ Every gradient is written by hand, every hot loop compiled from Python. The modu
 reading order, with their chapters in `derivations/`: activations, dense, reparameterization,
 kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, schedules, evaluation, diagnosis,
 training, gradient_check, likelihood_check, pareto, importance, exact. Beside them stand
-`npvae.plots`;
+`npvae.describe`, a look at data; `npvae.commands`, for the shell; `npvae.plots`;
 `npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs, conditional
 VAEs; `npvae.posterior`: z behind x, by sampling; `npvae.uses`; `npvae.pages` and `npvae.learn`.
 

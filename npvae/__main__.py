@@ -1,4 +1,4 @@
-"""python -m npvae COMMAND …: what can be done with a model from the shell."""
+"""python -m npvae COMMAND …: what can be done from the shell."""
 
 import importlib
 import sys

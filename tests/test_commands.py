@@ -107,7 +107,7 @@ def test_what_is_missing_is_a_hole(folder):
         ("0,1,2\n3,4,5\n", None, [[0, 1, 2], [3, 4, 5]]),
         ('"a;b",c\n1,2\n', ["a;b", "c"], [[1, 2]]),
         ("5.1,3.5,1\n4.9,3.0,2\n", None, [[5.1, 3.5, 1], [4.9, 3.0, 2]]),
-        ("a,b\n,1\n2,\n", ["a", "b"], [[np.nan, 1], [2, np.nan]]),
+        ("a,b\n,1\n2,\n,\n  \n3,4", ["a", "b"], [[np.nan, 1], [2, np.nan], [np.nan] * 2, [3, 4]]),
     ],
 )
 def test_unusual_tables(folder, text, names, x):
@@ -548,6 +548,7 @@ def wrong(folder):
     (folder / "junk").write_bytes(b"\0\1\2 junk")
     yield "describe gone.csv", "No such file or directory"
     yield "describe flat.npy", "flat.npy has shape (4,); expected (N, D), or N images"
+    yield "describe text.npy", "text.npy holds <U1 entries; expected real numbers"
     yield "describe junk", "junk is not a valid IDX file"
     yield "describe model.npz", "it is a model, as VAE.save writes it; expected data"
     yield "describe people.csv", "column 'home' holds the text 'city'"
@@ -568,7 +569,7 @@ def wrong(folder):
     yield "evaluate gone.npz x.npy", "there is no file gone.npz"
     yield "evaluate x.npy x.npy", "not an npz file"
     yield "evaluate model.npz narrow.npy", "shape (60, 3); expected (N, D) with D = 4"
-    yield "evaluate model.npz text.npy", "expected (N, D) with D = 4"
+    yield "evaluate model.npz text.npy", "text.npy holds <U1 entries; expected real numbers"
     yield "evaluate gaussian.npz bytes.npy", "expected --divide 255 if the model learned from"
     yield "sample model.npz --out x.txt", "--out is x.txt; expected a name in .csv, .npy, .png"
     yield "sample model.npz --out gone/x.csv", "No such file or directory"

@@ -176,6 +176,39 @@ def test_many_parts_become_one_line():
     assert run(description.beginning.code, x)["likelihood"] == description.likelihood
 
 
+NUMBERS = st.one_of(
+    st.floats(width=32), st.floats(), st.integers(-3, 300).map(float), st.sampled_from([0.0, 1.0])
+)
+
+
+@hypothesis.given(
+    x=st.tuples(st.integers(1, 6), st.integers(1, 4)).flatmap(
+        lambda shape: st.one_of(
+            arrays(np.float64, shape, elements=NUMBERS),
+            arrays(np.float64, shape, elements=st.sampled_from([0.0, 1.0, 2.0, np.nan, 1e-300])),
+            arrays(np.uint8, shape),
+        )
+    )
+)
+def test_whatever_comes_is_described_and_what_is_suggested_takes_it(x):
+    if not np.isfinite(x).any():
+        with pytest.raises(ValueError, match="no finite number"):
+            npvae.describe(x)
+        return
+    description = npvae.describe(x)
+    assert max(map(len, str(description).splitlines())) <= 80
+    if description.likelihood is None:
+        assert description.faults
+        return
+    made = run(f"{description.mending}\n{description.beginning.code}", x)
+    assert made["likelihood"] == description.likelihood
+    rng = np.random.default_rng(0)
+    D = made["x"].shape[1]
+    vae = npvae.VAE.init(D, hidden=(), latent_dim=1, likelihood=made["likelihood"], rng=rng)
+    if len(made["x"]):
+        vae.check_data("x", made["x"])
+
+
 # Pictures
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._checks import real_numbers
 from .arrays import NPY, ZIP, read_array
 from .pictures import read_pictures
 from .tables import find_columns, read_columns, read_table
@@ -40,8 +41,8 @@ def read_data(
     keep        instead of drop: the columns wanted, in that order. A file without names has just
                 these
     usual_label     a column kept apart if there is one
-    Raises OSError if path cannot be read, ValueError, saying what is in the way, if it holds
-    anything else.
+    Raises OSError if path cannot be read; TypeError or ValueError, saying what is in the way, if it
+    holds anything else.
     """
     if path.is_dir():
         return _of_array(path, read_pictures(path), drop, label)
@@ -79,6 +80,7 @@ def _of_table(path, drop, label, keep, usual_label):
 def _of_array(path, array, drop, label):
     if array.ndim < 2 or 0 in array.shape:
         raise ValueError(f"{path} has shape {array.shape}; expected (N, D), or N images")
+    real_numbers(str(path), array)
     if not drop and label is None:
         shape = array.shape[1:] if array.ndim > 2 else None
         return Data(array.reshape(len(array), -1), None, shape, None)

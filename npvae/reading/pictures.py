@@ -15,7 +15,7 @@ def read_pictures(folder: Path) -> np.ndarray:
 
     -> (N, rows, columns) uint8, or (N, rows, columns, 3) if one of them is in colour
     Raises ValueError, naming the file, if one cannot be read, is transparent or of 16 bits, or is
-    of another size than the first; if there is none; ImportError without Pillow.
+    of another size than the first; or if there is none.
     """
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
     if not paths:
@@ -35,10 +35,8 @@ def read_pictures(folder: Path) -> np.ndarray:
 
 
 def _read(path):
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise ImportError("pictures are read by Pillow: pip install pillow") from error
+    from PIL import Image  # here, so that no other command need read it
+
     try:
         with Image.open(path) as image:
             mode, palette = image.mode, image.mode == "P"

@@ -61,12 +61,12 @@ def _separator(path):
 
 
 def _lines(path, separator):
-    """Yield (line number, entries) of all lines that hold any."""
+    """Yield (line number, entries) of all lines that are not blank."""
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, delimiter=separator, skipinitialspace=True)
         try:
             for entries in reader:
-                if entries and any(entries):
+                if len(entries) > 1 or any(entry.strip() for entry in entries):
                     yield reader.line_num, entries
         except (UnicodeDecodeError, csv.Error) as error:
             raise ValueError(f"{path}, line {reader.line_num + 1}: {error}") from error
