@@ -40,21 +40,21 @@ class Grey(NamedTuple):
     black_or_white: float  # the share within a tenth of 0 or of white
 
 
+@np.errstate(over="ignore", invalid="ignore")  # beyond float64 is inf
 def measure_columns(x: np.ndarray) -> Columns:
     """Two passes over x (N, D), a piece of it in float64 at a time."""
     first = _first_pass(x)
     mean = np.divide(first["total"], first["seen"], where=first["seen"] > 0, out=first["total"])
     second, fourth, ends = np.zeros((3, x.shape[1]))
-    with np.errstate(over="ignore", invalid="ignore"):  # a spread beyond float64 is inf
-        for _, rows in pieces(x):
-            seen = np.isfinite(rows)
-            square = np.square(np.subtract(rows, mean, where=seen, out=np.zeros(rows.shape)))
-            second += square.sum(axis=0)
-            fourth += np.square(square, out=square).sum(axis=0)
-            ends += ((rows == first["low"]) | (rows == first["high"])).sum(axis=0)
-        seen = np.maximum(first["seen"], 1)
-        variance = second / seen
-        kurtosis = fourth / seen / np.where(variance > 0, variance, 1) ** 2
+    for _, rows in pieces(x):
+        seen = np.isfinite(rows)
+        square = np.square(np.subtract(rows, mean, where=seen, out=np.zeros(rows.shape)))
+        second += square.sum(axis=0)
+        fourth += np.square(square, out=square).sum(axis=0)
+        ends += ((rows == first["low"]) | (rows == first["high"])).sum(axis=0)
+    seen = np.maximum(first["seen"], 1)
+    variance = second / seen
+    kurtosis = fourth / seen / np.where(variance > 0, variance, 1) ** 2
     del first["total"]
     return Columns(
         **first,

@@ -75,7 +75,7 @@ def heavy(columns: Columns) -> np.ndarray:
 
 def clumped(columns: Columns) -> np.ndarray:
     """Where counts vary more than a Poisson would, (D,) bool."""
-    return np.square(columns.deviation) > CLUMPED * columns.mean
+    return columns.deviation > np.sqrt(CLUMPED * np.clip(columns.mean, 0, MOST))
 
 
 def unresolved(columns: Columns) -> np.ndarray:

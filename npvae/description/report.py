@@ -170,7 +170,7 @@ class Description(NamedTuple):
             (least, a), (most, b) = (
                 (deviation[i], self.names[its[i]]) for i in (deviation.argmin(), deviation.argmax())
             )
-            ratio = f": 1 to {most / least:,.0f}" if least > 0 else ""
+            ratio = f": 1 to {most / least:,.0f}" if 0 < least <= most < np.inf else ""
             yield _wrapped(f"spread from {least:.3g} ({a}) to {most:.3g} ({b}){ratio}")
         far = its[heavy(self.columns)[its]]
         if len(far):
