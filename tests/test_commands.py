@@ -321,13 +321,21 @@ def write_idx(path, images, opened=open):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_grey_levels_are_scaled_as_the_likelihood_needs(folder, capsys, name):
+def test_grey_levels_are_scaled_as_the_likelihood_needs(folder, capsys, monkeypatch, name):
+    heard = {}
+
+    def listening(*given, **choices):
+        heard.update(choices)
+        return npvae.train(*given, **choices)
+
+    monkeypatch.setattr(train, "train", listening)
     images = np.random.default_rng(0).integers(0, 256, (60, 4, 5), dtype=np.uint8)
     images[0, 0, 0] = 255
     write_idx("images.gz", images, gzip.open)
     vae, kept = trained(capsys, "images.gz", "--likelihood", name)
     assert vae.likelihood == NAMED[name]
     assert (kept.divide, kept.binarize, kept.shape) == (255, name == "bernoulli", [4, 5])
+    assert heard["binarize"] == kept.binarize
     x = np.float32(images.reshape(60, 20)) / 255
     if kept.binarize:
         x = npvae.binarize(x, rng=np.random.default_rng([0, record.TARGETS]))
@@ -405,10 +413,18 @@ def test_ctrl_c_keeps_what_was_learned(table, capsys, monkeypatch, ctrl_c_is_hea
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(train, "read_data", at_once().__next__)
     monkeypatch.setattr(train, "read_data", lambda *_, **__: next(at_once()))
     status, out, err = run(capsys, "train", table, "--out", "b.npz")
     assert (status, out, err) == (130, "", "python -m npvae train: stopped\n")
+
+
+def test_ctrl_c_after_the_training_loses_nothing(table, capsys, monkeypatch):
+    def cut(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "checks_of", cut)
+    assert run(capsys, "train", table, "--label", "home", *SMALL)[0] == 130
+    assert npvae.VAE.load("model.npz").data_dim == 4
 
 
 def test_a_number_that_leaves_its_range_is_told(table, capsys):

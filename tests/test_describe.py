@@ -132,6 +132,14 @@ def test_the_thresholds_are_where_they_are_said_to_be():
     assert (light[0], far_out[0]) == ((0,), (1,))
 
 
+def test_counts_that_vary_more_than_they_are_many_are_clumped():
+    rng = np.random.default_rng(0)
+    for ratio, likelihood in ((1.35, npvae.Poisson()), (1.65, npvae.NegativeBinomial())):
+        x = rng.normal(20, np.sqrt(20 * ratio), (50_000, 1)).round().clip(0)
+        x[0] = 0
+        assert npvae.describe(x).likelihood == likelihood
+
+
 @pytest.mark.parametrize("form", ["array", "table", "list", "ints", "bytes"])
 @pytest.mark.parametrize("holes", [False, True])
 def test_the_code_runs_as_printed_and_a_model_learns(form, holes):
@@ -318,6 +326,13 @@ def test_faults_are_named_and_the_code_mends_them(is_table):
     (left,) = npvae.describe(mended).faults
     assert "two numbers only" in left.text
     np.testing.assert_array_equal(np.asarray(mended)[:, 0], x[:, 1])
+
+
+def test_a_column_is_dropped_once():
+    x = np.column_stack([np.zeros(N), TABLE[:, 6], np.zeros(N), np.arange(N), np.arange(N)])
+    description = npvae.describe(x)
+    assert [fault.drop for fault in description.faults] == [(0, 2), (3, 4)]
+    assert description.mending == "x = np.delete(x, [0, 2, 3, 4], axis=1)"
 
 
 def test_rows_in_order_and_without_numbers_are_told():

@@ -133,7 +133,6 @@ def read_columns(
         try:  # at once, which nearly all rows allow
             numbers.extend([float(entries[d]) for d in columns])
         except ValueError:
-            del numbers[len(numbers) - len(numbers) % len(columns) :]
             numbers.extend([_number(table, number, d, entries[d]) for d in columns])
         if label is not None:
             labels.append(entries[label].strip())
