@@ -53,13 +53,15 @@ def load(path, likelihood, *, conditional=False):
     if "run" in header:
         header = header.get("model")
         arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
-    try:
-        name = header["likelihood"]
-        chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{path} has a damaged header: {error}") from error
-    if likelihood not in (None, chosen):
-        raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
+    return assemble(path, header, arrays, likelihood, conditional=conditional)
+
+
+def assemble(path, header, arrays, likelihood, *, conditional=False):
+    """The model of a header and its arrays, as `load` returns it.
+
+    Raises ValueError, beginning with path, if they do not fit together.
+    """
+    chosen, shapes = read_choices(path, header, likelihood)
     if conditional != ("condition_dim" in header):
         kind = "a VAE without a condition" if conditional else "a relatives.ConditionalVAE"
         raise ValueError(f"{path} holds {kind}; its own load reads it")
@@ -71,6 +73,21 @@ def load(path, likelihood, *, conditional=False):
             parts[part].append(Layer(arrays[name], arrays[f"{name[:-1]}b"]))
     learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
     return (*parts.values(), learned), chosen, header["activation"]
+
+
+def read_choices(path, header, likelihood):
+    """A header's likelihood, which is the given one unless that is None; each array's shape.
+
+    Raises ValueError, beginning with path, if the header is damaged, or says of another one.
+    """
+    try:
+        name = header["likelihood"]
+        chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path} has a damaged header: {error}") from error
+    if likelihood not in (None, chosen):
+        raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
+    return chosen, shapes
 
 
 def read_run(path):
