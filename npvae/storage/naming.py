@@ -112,8 +112,8 @@ def from_state(arrays, layout: Layout) -> dict[str, np.ndarray]:
     learned = {name: left.pop(name) for name in arrays if name.startswith(LEARNED)}
     if left:
         raise ValueError(f"unknown arrays: {_listed(left)}")
-    learned = {name.replace(".", "/"): array for name, array in learned.items()}
-    return joined(hidden, heads, decoder) | learned
+    own = {f"likelihood/{name.removeprefix(LEARNED)}": array for name, array in learned.items()}
+    return joined(hidden, heads, decoder) | own
 
 
 def to_state(params, layout: Layout) -> dict[str, np.ndarray]:
@@ -134,8 +134,8 @@ def to_state(params, layout: Layout) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for name, (W, b) in zip(names, [*hidden, *heads, *params.decoder], strict=True):
         arrays |= {f"{name}.weight": W.T.copy(), f"{name}.bias": b.copy()}
-    learned = params.likelihood.items()
-    return arrays | {LEARNED + n.replace("/", "."): array.copy() for n, array in learned}
+    learned = {f"{LEARNED}{name}": array.copy() for name, array in params.likelihood.items()}
+    return arrays | learned
 
 
 def joined(hidden, heads, decoder) -> dict[str, np.ndarray]:
