@@ -47,7 +47,7 @@ class VAE(nn.Module):
         self.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
 
     def forward(self, x, noise):
-        """x (B, D), noise (L, B, Z) -> mu, logvar (B, Z), what the likelihood reads (L, B, ·)"""
+        """x as the likelihood has it read (B, I), noise (L, B, Z) -> mu, logvar (B, Z), output"""
         mu, logvar = self.encoder(x).chunk(2, dim=-1)
         return mu, logvar, self.decoder(mu + torch.exp(logvar / 2) * noise)
 
@@ -73,8 +73,9 @@ def compare(vae, module, rng):
     x = rng.random((100, vae.data_dim), vae.dtype)
     noise = rng.standard_normal((1, 100, vae.latent_dim), vae.dtype)
     trace = npvae.elbo(vae, x, noise)
+    read = vae.likelihood.encoder_input(x)
     with torch.no_grad():
-        theirs = module(torch.tensor(x), torch.tensor(noise))
+        theirs = module(torch.tensor(read), torch.tensor(noise))
     epsilon = np.finfo(vae.dtype).eps
     print(f"100 random rows in {vae.dtype}, which rounds to a relative {epsilon:.1e}")
     for name, their in zip(("mu", "logvar", "decoder_output"), theirs, strict=True):

@@ -15,7 +15,14 @@ from npvae.likelihoods import LIKELIHOODS
 from npvae.storage import exchange
 
 SCRIPT = ROOT / "examples" / "to_pytorch.py"
-OPTIONS = {"Gaussian": {"sigma": 0.3}, "Categorical": {"levels": 4}}
+COLUMNS = npvae.ColumnGaussian()
+OPTIONS = {
+    "Gaussian": {"sigma": 0.3},
+    "Categorical": {"levels": 4},
+    "Standardized": {"likelihood": COLUMNS, "shift": (0, 1, 2, 3), "scale": (1, 2, 3, 4)},
+    "Product": {"parts": [([2, 0], COLUMNS), ([3, 1], npvae.Poisson())]},
+    "Holes": {"likelihood": npvae.Poisson()},
+}
 
 
 def make_vae(likelihood="LearnedGaussian", activation="tanh", dtype=np.float32, latent_dim=3):

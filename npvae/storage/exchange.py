@@ -21,18 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..activations import ACTIVATIONS
-from ..dense import Layer
-from ..likelihoods import Bernoulli, Likelihood
-from ..likelihoods._protocol import check_is_likelihood
-from ..params import Params
+from ..likelihoods import Likelihood
 from ..vae import VAE
 from . import archive, keras, model, naming, onnx, safetensors, state_dict
+from .assembly import checked_activation, from_arrays, from_lists, layout_of
 
 HEADER = "npvae"  # names the header among a safetensors file's metadata
 READ = ".npz", ".safetensors", ".pt", ".pth"
 WRITTEN = *READ, ".onnx"
-FLOATS = np.float16, np.float32, np.float64
 Names = Sequence[Any]
 
 
@@ -58,14 +54,14 @@ def load(
     if suffix == ".npz":
         arrays = archive.read_arrays(path)
         if "header" in arrays:
-            return _checked_activation(path, VAE.load(path, likelihood=likelihood), activation)
+            return checked_activation(path, VAE.load(path, likelihood=likelihood), activation)
     elif suffix == ".safetensors":
         metadata, arrays = safetensors.read(path)
         header = metadata.get(HEADER)
     else:
         header, arrays = state_dict.read(path)
     header = None if header is None else archive.from_json(path, header)
-    return _model(path, header, arrays, likelihood, activation, encoder, decoder)
+    return from_arrays(path, header, arrays, likelihood, activation, encoder, decoder)
 
 
 def save(
@@ -119,7 +115,7 @@ def from_state_dict(
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise TypeError(f"state is a {type(state).__name__}; expected arrays by name")
     arrays = {name: state_dict.to_array(name, value) for name, value in state.items()}
-    return _model("state", None, arrays, likelihood, activation, encoder, decoder)
+    return from_arrays("state", None, arrays, likelihood, activation, encoder, decoder)
 
 
 def to_state_dict(
@@ -130,7 +126,7 @@ def to_state_dict(
     The names are those of nn.Sequential, encoder.0.weight, encoder.0.bias, encoder.2.weight, …, or
     those that encoder and decoder give, as in `load`.
     """
-    layout = _layout(encoder, decoder) or naming.own_layout(vae.params)
+    layout = layout_of(encoder, decoder) or naming.own_layout(vae.params)
     return naming.to_state(vae.params, layout)
 
 
@@ -153,9 +149,7 @@ def from_keras(
             ("decoder_weights", decoder_weights),
         )
     )
-    arrays = _same_dtype(encoder | decoder)
-    encoder, decoder = ({name: arrays[name] for name in part} for part in (encoder, decoder))
-    return _assembled("weights", None, keras.from_lists(encoder, decoder), likelihood, activation)
+    return from_lists(encoder, decoder, likelihood, activation)
 
 
 def to_keras(vae: VAE) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -174,86 +168,3 @@ def check_suffix(path: str | PathLike, allowed: Sequence[str]) -> str:
         hint = "; in Keras, np.savez('vae.npz', *model.get_weights())" if of_keras else ""
         raise ValueError(f"{path} ends in {suffix!r}; expected one of {', '.join(allowed)}{hint}")
     return suffix
-
-
-def _layout(encoder, decoder):
-    if encoder is None and decoder is None:
-        return None
-    return naming.check_layout(encoder, decoder)
-
-
-def _model(source, header, arrays, likelihood, activation, encoder, decoder):
-    """The model of arrays under another program's names."""
-    layout = _layout(encoder, decoder)
-    try:
-        arrays = _same_dtype(arrays)
-        if layout is None and keras.is_list(arrays):
-            arrays = keras.from_list(arrays)
-        else:
-            arrays = state_dict.without_prefix(arrays)
-            layout = layout or naming.recognised(arrays)
-            arrays = naming.from_state(arrays, layout)
-    except ValueError as error:
-        raise ValueError(f"{source}: {error}") from error
-    if layout == naming.PYTORCH_EXAMPLE and header is None:
-        likelihood, activation = likelihood or Bernoulli(), activation or "relu"
-    return _assembled(source, header, arrays, likelihood, activation)
-
-
-def _same_dtype(arrays):
-    """The arrays in float32, or all in float64 if one is.
-
-    Raises ValueError, naming the array, if one holds other numbers, NaN or inf.
-    """
-    for name, array in arrays.items():
-        if array.dtype not in FLOATS:
-            raise ValueError(f"{name} holds {array.dtype}; expected float16, float32 or float64")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or inf")
-    dtype = np.result_type(np.float32, *{array.dtype for array in arrays.values()})
-    return {name: array.astype(dtype) for name, array in arrays.items()}
-
-
-def _assembled(source, header, arrays, likelihood, activation):
-    """The model of npvae's arrays and a header, or what is known without one."""
-    if header is None:
-        header, arrays = _header(source, arrays, likelihood, activation)
-    else:
-        header |= {"dtype": arrays["encoder/0/W"].dtype.name}
-    parts, *choices = model.assemble(source, header, arrays, likelihood)
-    return _checked_activation(source, VAE(Params(*parts), *choices), activation)
-
-
-def _header(source, arrays, likelihood, activation):
-    """What a file of npvae would say, and the arrays with what the likelihood learns."""
-    if likelihood is None:
-        raise ValueError(
-            f"{source} does not say its likelihood; pass it, such as npvae.Bernoulli()"
-        )
-    check_is_likelihood(likelihood)
-    if activation is None:
-        activations = ", ".join(ACTIVATIONS)
-        raise ValueError(f"{source} does not say its activation; pass it, one of {activations}")
-    encoder, decoder = (_layers(arrays, part) for part in ("encoder", "decoder"))
-    dtype, data_dim = encoder[0].W.dtype, encoder[0].W.shape[0]
-    width = likelihood.output_width(data_dim)
-    if decoder[-1].b.size != width:
-        raise ValueError(
-            f"{source}: the decoder has {decoder[-1].b.size} outputs; expected {width}, for "
-            f"{likelihood!r} of D = {data_dim}"
-        )
-    learned = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith("likelihood/")}
-    learned = learned or likelihood.init_learned(dtype)
-    params = Params(encoder, decoder, learned)
-    return model.header_of(params, likelihood, activation), params.arrays()
-
-
-def _layers(arrays, part):
-    kernels = [name for name in arrays if name.startswith(f"{part}/") and name.endswith("/W")]
-    return [Layer(arrays[name], arrays[f"{name[:-1]}b"]) for name in kernels]
-
-
-def _checked_activation(source, vae, activation):
-    if activation not in (None, vae.activation):
-        raise ValueError(f"{source} has the activation {vae.activation}; {activation} was passed")
-    return vae

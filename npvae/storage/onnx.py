@@ -12,14 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ..activations import LEAKY_SLOPE
-from ..likelihoods import (
-    Bernoulli,
-    Categorical,
-    Gaussian,
-    HeteroscedasticGaussian,
-    LearnedGaussian,
-)
 from . import archive
+from .onnx_likelihoods import encoder_input, mean
 from .protobuf import message
 
 IR_VERSION, OPSET = 6, 11  # of 2019
@@ -31,8 +25,8 @@ ROWS = "N"  # as many as there are
 def save(vae, path) -> list[Path]:
     """Write path with .encoder and .decoder before its suffix.  -> both paths
 
-    Raises ValueError if the likelihood's mean has no counterpart here, or a parameter is not
-    finite; and as `archive.whole` does.
+    Raises ValueError if the likelihood has no counterpart there, or a parameter is not finite; and
+    as `archive.whole` does.
     """
     graphs = {"encoder": encoder_graph(vae), "decoder": decoder_graph(vae)}
     archive.check_finite(f"cannot save to {path}", vae.params.arrays())
@@ -45,10 +39,14 @@ def save(vae, path) -> list[Path]:
 
 
 def encoder_graph(vae) -> bytes:
-    """The model file of x (N, D) -> mu, logvar (N, Z)."""
+    """The model file of x (N, D) -> mu, logvar (N, Z).
+
+    Raises ValueError if what the likelihood's encoder reads of x has no counterpart there.
+    """
     graph = Graph(vae.dtype)
     *hidden, (W, b) = vae.params.encoder
-    h = graph.hidden("x", hidden, vae.activation)
+    read = encoder_input(graph, vae.likelihood, "x", vae.data_dim)
+    h = graph.hidden(read, hidden, vae.activation)
     Z = vae.latent_dim
     graph.dense(h, W[:, :Z], b[:Z], output="mu")
     graph.dense(h, W[:, Z:], b[Z:], output="logvar")
@@ -58,13 +56,12 @@ def encoder_graph(vae) -> bytes:
 def decoder_graph(vae) -> bytes:
     """The model file of z (N, Z) -> mean (N, D).
 
-    Raises ValueError if the likelihood's mean has no counterpart here.
+    Raises ValueError if the likelihood's mean has no counterpart there.
     """
     graph = Graph(vae.dtype)
-    *hidden, (W, b) = vae.params.decoder
+    *hidden, last = vae.params.decoder
     h = graph.hidden("z", hidden, vae.activation)
-    mean = _mean(graph, vae.likelihood, h, W, b)
-    graph.node("Identity", mean, output="mean")
+    graph.node("Identity", mean(graph, vae.likelihood, h, *last), output="mean")
     return graph.model("decoder", {"z": vae.latent_dim}, {"mean": vae.data_dim})
 
 
@@ -90,6 +87,10 @@ class Graph:
         tensor = {1: list(array.shape), 2: TYPES[array.dtype.name], 8: name, 9: array.tobytes()}
         self.constants.append(message(tensor))
         return name
+
+    def number(self, truth) -> str:
+        """1 where it is true, else 0."""
+        return self.node("Cast", truth, to=TYPES[self.dtype.name])
 
     def dense(self, h, W, b, output=None) -> str:
         """h W + b."""
@@ -136,44 +137,4 @@ ACTIVATIONS = {
     "relu": lambda graph, a: graph.node("Relu", a),
     "leaky_relu": _leaky_relu,
     "softplus": _softplus,
-}
-
-
-def _mean(graph, likelihood, h, W, b):
-    """E[x|z] of the decoder's last hidden layer and its last layer."""
-    of = MEANS.get(type(likelihood))
-    if of is None:
-        raise ValueError(
-            f"no ONNX graph for the mean of {likelihood!r}; there is one for "
-            f"{', '.join(kind.__name__ for kind in MEANS)}"
-        )
-    return of(graph, likelihood, h, W, b)
-
-
-def _output_itself(graph, likelihood, h, W, b):
-    return graph.dense(h, W, b)
-
-
-def _sigmoid(graph, likelihood, h, W, b):
-    return graph.node("Sigmoid", graph.dense(h, W, b))
-
-
-def _first_half(graph, likelihood, h, W, b):
-    D = b.size // 2
-    return graph.dense(h, W[:, :D], b[:D])
-
-
-def _mean_level(graph, likelihood, h, W, b):
-    shape = graph.constant(np.array([-1, b.size // likelihood.levels, likelihood.levels]))
-    logits = graph.node("Reshape", graph.dense(h, W, b), shape)
-    values = graph.constant(likelihood.support)
-    return graph.node("MatMul", graph.node("Softmax", logits, axis=2), values)
-
-
-MEANS = {
-    Bernoulli: _sigmoid,
-    Gaussian: _output_itself,
-    LearnedGaussian: _output_itself,
-    HeteroscedasticGaussian: _first_half,
-    Categorical: _mean_level,
 }
