@@ -1,5 +1,6 @@
 """Models of other libraries come in, npvae's go out, and compute the same on both sides."""
 
+import importlib
 import json
 import os
 import struct
@@ -319,46 +320,24 @@ def test_pytorchs_example_is_known_by_its_names(dtype):
 
 def test_a_state_dict_trained_in_pytorch_is_judged(tmp_path):
     torch = pytest.importorskip("torch")
-    nn, functional = torch.nn, torch.nn.functional
-
-    class Example(nn.Module):  # as in pytorch/examples, vae/main.py, but smaller
-        def __init__(self):
-            super().__init__()
-            self.fc1, self.fc21, self.fc22 = nn.Linear(784, 40), nn.Linear(40, 5), nn.Linear(40, 5)
-            self.fc3, self.fc4 = nn.Linear(5, 40), nn.Linear(40, 784)
-
-        def forward(self, x, noise):
-            h = torch.relu(self.fc1(x))
-            mu, logvar = self.fc21(h), self.fc22(h)
-            z = mu + torch.exp(0.5 * logvar) * noise
-            return torch.sigmoid(self.fc4(torch.relu(self.fc3(z)))), mu, logvar
-
-    def loss(module, x, noise):
-        mean, mu, logvar = module(x, noise)
-        bce = functional.binary_cross_entropy(mean, x, reduction="sum")
-        return bce - 0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
-
+    example = importlib.import_module("parity.torch_example")
     torch.manual_seed(0)
     x = npvae.datasets.glyph_digits(600, rng=np.random.default_rng(0)).images
-    module, rows = nn.DataParallel(Example()), torch.tensor(x)
-    optimizer = torch.optim.Adam(module.parameters(), lr=3e-3)
-    for batch in rows.split(20):
-        optimizer.zero_grad()
-        loss(module, batch, torch.randn(len(batch), 5)).backward()
-        optimizer.step()
-    checkpoint = {"epoch": 1, "model": module.state_dict(), "optimizer": optimizer.state_dict()}
+    module = example.Example(H=40, Z=5)
+    optimizer = example.train(module, torch.tensor(x), batch_size=20, learning_rate=3e-3)
+    state = torch.nn.DataParallel(module).state_dict()  # "module.fc1.weight", …
+    checkpoint = {"epoch": 1, "model": state, "optimizer": optimizer.state_dict()}
     torch.save(checkpoint, tmp_path / "vae.pth")
 
     vae = exchange.load(tmp_path / "vae.pth")
     noise = np.random.default_rng(1).standard_normal((20, 600, 5), np.float32)
-    with torch.no_grad():
-        theirs = [-loss(module, rows, torch.tensor(draw)).item() / 600 for draw in noise]
+    theirs = example.bounds(module, x, noise)
     for draw, their in zip(noise, theirs, strict=True):
         assert npvae.elbo(vae, x, draw[None]).bound.mean() == pytest.approx(their, abs=1e-3)
     judged = npvae.evaluate(vae, x, rng=np.random.default_rng(2))
     diagnosed = npvae.diagnose(vae, x).vitals.evaluation
     for ours in (judged, diagnosed):
-        assert abs(ours.elbo - np.mean(theirs)) < 4 * np.std(theirs)
+        assert abs(ours.elbo - theirs.mean()) < 4 * theirs.std()
 
 
 def test_bfloat16_tensors_are_read():

@@ -181,7 +181,7 @@ def _other_array(state, rng):
         state[other] = state[name]
     elif change == 2 and len(state) > 1:
         del state[name]
-    elif change == 3 and state[name].size:
+    elif change == 3 and state[name].size and state[name].dtype.kind != "U":
         state[name] = state[name].astype(rng.choice("fd"))
         state[name].flat[rng.randrange(state[name].size)] = rng.choice(NUMBERS)
     else:
