@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import struct
+import zipfile
 from collections import OrderedDict
 
 import numpy as np
@@ -112,10 +113,11 @@ def test_the_safetensors_package_reads_ours_and_ours_reads_its(tmp_path_factory,
             np.testing.assert_array_equal(found[name], array, strict=True)
 
 
-def test_numbers_are_aligned_and_the_widest_come_first(tmp_path):
+@pytest.mark.parametrize("note", ["", "1", "12", "π"])
+def test_numbers_are_aligned_and_the_widest_come_first(tmp_path, note):
     path = tmp_path / "a.safetensors"
     arrays = {"h": np.ones(3, np.float16), "d": np.ones(2), "f": np.ones(1, ">f4")}
-    safetensors.write(path, {"note": "π"}, arrays)
+    safetensors.write(path, {"note": note}, arrays)
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
@@ -304,7 +306,7 @@ def test_a_cut_leaves_the_old_file(tmp_path, monkeypatch):
 # PyTorch
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, ">f4", np.float64])
 def test_pytorchs_example_is_known_by_its_names(dtype):
     state = pytorch_example(dtype=dtype)
     vae = exchange.from_state_dict(state)
@@ -381,6 +383,18 @@ def test_what_holds_no_state_dict_is_refused(tmp_path):
     path.write_bytes(b"PK")
     with pytest.raises(ValueError, match=r"vae\.pt holds no state dict"):
         exchange.load(path)
+
+
+def test_a_compressed_bomb_is_refused_before_pytorch_reads_it(tmp_path):
+    torch = pytest.importorskip("torch")
+    path, bomb = tmp_path / "vae.pt", tmp_path / "bomb.pt"
+    torch.save({"fc1.weight": torch.zeros(2500, 2500)}, path)
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.infolist():
+            new.writestr(member.filename, old.read(member))
+    assert bomb.stat().st_size < 50_000
+    with pytest.raises(ValueError, match="its members are compressed; expected them as they are"):
+        exchange.load(bomb)
 
 
 def test_without_pytorch_its_files_say_so(tmp_path, monkeypatch):

@@ -93,8 +93,9 @@ class Graph:
         return self.node("Cast", truth, to=TYPES[self.dtype.name])
 
     def dense(self, h, W, b, output=None) -> str:
-        """h W + b."""
-        return self.node("Gemm", h, self.constant(W), self.constant(b), output=output)
+        """h W + b, in two nodes: onnxruntime 1.15 cannot run a Gemm and a Sigmoid in float64."""
+        product = self.node("MatMul", h, self.constant(W))
+        return self.node("Add", product, self.constant(b), output=output)
 
     def hidden(self, h, layers, activation) -> str:
         """The last hidden layer of a stack, or its input if there is none."""
