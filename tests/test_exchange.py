@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import struct
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 
@@ -259,6 +260,23 @@ def test_a_header_that_contradicts_the_arrays_is_refused(tmp_path):
         safetensors.write(path, {"npvae": json.dumps(header)}, arrays)
         with pytest.raises(ValueError, match=message):
             exchange.load(path)
+
+
+@pytest.mark.parametrize("data_dim", [10**7, 10**13])
+def test_a_header_of_more_data_than_the_file_holds_is_refused_at_once(tmp_path, data_dim):
+    """A width a column is learned, which is made before its shape is compared."""
+    path = tmp_path / "vae.safetensors"
+    exchange.save(small("column gaussian"), path)
+    metadata, arrays = safetensors.read(path)
+    header = json.loads(metadata["npvae"]) | {"data_dim": data_dim}
+    safetensors.write(path, {"npvae": json.dumps(header)}, arrays)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=rf"its header says float32 .{data_dim}, 3."):
+            exchange.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_another_programs_rounding_to_half_is_read(tmp_path):

@@ -39,7 +39,7 @@ SECONDS, BYTES = 1.0, 200e6
 def model_file(folder, suffix=".npz"):
     path = Path(folder) / f"sound{suffix}"
     rng = np.random.default_rng(0)
-    likelihood = npvae.LearnedGaussian()
+    likelihood = npvae.Standardized(npvae.ColumnGaussian(), (0, 1, 2, 3), (1, 2, 3, 4))
     vae = npvae.VAE.init(4, hidden=(3,), latent_dim=2, likelihood=likelihood, rng=rng)
     exchange.save(vae, path)
     return path.read_bytes()
