@@ -94,7 +94,7 @@ def _header(source, arrays, likelihood, activation):
             f"{source}: the encoder has {inputs} inputs and the decoder {outputs} outputs; "
             f"{likelihood!r} of D = {data_dim} has {widths[0]} and {widths[1]}"
         )
-    learned = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith("likelihood/")}
+    learned = {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(model.LEARNED)}
     learned = learned or likelihood.init_learned(dtype, data_dim)
     params = Params(encoder, decoder, learned)
     return model.header_of(params, likelihood, activation), params.arrays()

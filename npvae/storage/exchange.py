@@ -54,6 +54,7 @@ def load(
     if suffix == ".npz":
         arrays = archive.read_arrays(path)
         if "header" in arrays:
+            _check_no_names(path, encoder, decoder)
             return checked_activation(path, VAE.load(path, likelihood=likelihood), activation)
     elif suffix == ".safetensors":
         metadata, arrays = safetensors.read(path)
@@ -84,19 +85,19 @@ def save(
     """
     suffix = check_suffix(path, WRITTEN)
     path = Path(path)
-    if suffix in (".npz", ".onnx") and (encoder or decoder):
-        raise ValueError(f"{path} has no names to choose; encoder and decoder go with .pt")
+    if suffix in (".npz", ".onnx"):
+        _check_no_names(path, encoder, decoder)
     if suffix == ".npz":
         vae.save(path)
         return [path]
+    header = model.checked_header(path, vae.params, vae.likelihood, vae.activation)
     if suffix == ".onnx":
         return onnx.save(vae, path)
     arrays = to_state_dict(vae, encoder=encoder, decoder=decoder)
-    header = archive.to_json(model.header_of(vae.params, vae.likelihood, vae.activation))
     if suffix == ".safetensors":
-        safetensors.write(path, {HEADER: header}, arrays)
+        safetensors.write(path, {HEADER: archive.to_json(header)}, arrays)
     else:
-        state_dict.write(path, header, arrays)
+        state_dict.write(path, archive.to_json(header), arrays)
     return [path]
 
 
@@ -168,3 +169,8 @@ def check_suffix(path: str | PathLike, allowed: Sequence[str]) -> str:
         hint = "; in Keras, np.savez('vae.npz', *model.get_weights())" if of_keras else ""
         raise ValueError(f"{path} ends in {suffix!r}; expected one of {', '.join(allowed)}{hint}")
     return suffix
+
+
+def _check_no_names(path, encoder, decoder):
+    if encoder is not None or decoder is not None:
+        raise ValueError(f"{path} has names of npvae's own; encoder and decoder go with others")

@@ -20,14 +20,20 @@ def save(path, params, likelihood, activation, condition_dim=0, *, run=None, bes
 
     run, beside     a header and arrays of the training that goes on, which `read_run` returns
     """
-    header = header_of(params, likelihood, activation, condition_dim)
-    _, shapes = _read_choices(header, likelihood)
+    header = checked_header(path, params, likelihood, activation, condition_dim)
     arrays = params.arrays()
-    _checked(f"cannot save to {path}", header, likelihood, shapes, arrays)
     if run is not None:
         header = {"model": header, "run": run}
         arrays = arrays | {f"{RUN}{name}": array for name, array in beside.items()}
     archive.write(path, header, arrays)
+
+
+def checked_header(path, params, likelihood, activation, condition_dim=0):
+    """`header_of`, if `load` would take it with these arrays; else raises ValueError."""
+    header = header_of(params, likelihood, activation, condition_dim)
+    _, shapes = _read_choices(header, likelihood)
+    _checked(f"cannot save to {path}", header, likelihood, shapes, params.arrays())
+    return header
 
 
 def header_of(params, likelihood, activation, condition_dim=0):

@@ -25,11 +25,9 @@ ROWS = "N"  # as many as there are
 def save(vae, path) -> list[Path]:
     """Write path with .encoder and .decoder before its suffix.  -> both paths
 
-    Raises ValueError if the likelihood has no counterpart there, or a parameter is not finite; and
-    as `archive.whole` does.
+    Raises ValueError if the likelihood has no counterpart there; and as `archive.whole` does.
     """
     graphs = {"encoder": encoder_graph(vae), "decoder": decoder_graph(vae)}
-    archive.check_finite(f"cannot save to {path}", vae.params.arrays())
     paths = []
     for part, graph in graphs.items():
         paths.append(path.with_suffix(f".{part}{path.suffix}"))
