@@ -36,7 +36,6 @@ TABLES["product"] = npvae.Product(
 )
 TABLES["holes"] = npvae.Holes(TABLES["product"])
 ALL = LIKELIHOODS | TABLES
-WITH_GRAPH = sorted(ALL.keys() - {"continuous bernoulli"})
 BERNOULLI = {"likelihood": npvae.Bernoulli(), "activation": "relu"}
 NAMES = {"encoder": ["enc", ("mu", "lv")], "decoder": ["a", "b", "out"]}
 
@@ -693,7 +692,7 @@ def test_graphs_are_of_an_old_format_and_name_what_goes_in_and_out(tmp_path):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(
     ("likelihood", "activation"),
-    [(name, "tanh") for name in WITH_GRAPH] + [("bernoulli", name) for name in npvae.ACTIVATIONS],
+    [(name, "tanh") for name in ALL] + [("bernoulli", name) for name in npvae.ACTIVATIONS],
 )
 def test_a_runtime_computes_the_same(tmp_path, likelihood, activation, dtype):
     runtime = pytest.importorskip("onnxruntime")
@@ -711,17 +710,34 @@ def test_a_runtime_computes_the_same(tmp_path, likelihood, activation, dtype):
     np.testing.assert_allclose(vae.decode(z), mean, atol=tolerance, rtol=tolerance, strict=True)
 
 
-@pytest.mark.parametrize("likelihood", WITH_GRAPH)
+@pytest.mark.parametrize("likelihood", ALL)
 def test_onnxs_own_check_finds_nothing(tmp_path, likelihood):
     checker = pytest.importorskip("onnx.checker")
     for path in exchange.save(small(likelihood, activation="softplus"), tmp_path / "vae.onnx"):
         checker.check_model(str(path), full_check=True)
 
 
+class Own(npvae.Gaussian):
+    """A likelihood that no table of graphs knows."""
+
+
 def test_a_mean_without_a_graph_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(ValueError, match=r"no ONNX graph for the mean of ContinuousBernoulli\(\)"):
-        exchange.save(small("continuous bernoulli"), tmp_path / "vae.onnx")
+    vae = npvae.VAE(small("gaussian").params, Own(0.3), "tanh")
+    with pytest.raises(
+        ValueError, match=r"no ONNX graph for the mean of Own\(sigma=0.3\); there is"
+    ):
+        exchange.save(vae, tmp_path / "vae.onnx")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_leaning_pixel_far_from_zero(tmp_path, dtype):
+    runtime = pytest.importorskip("onnxruntime")
+    vae = small("continuous bernoulli", decoder_hidden=(), activation="identity", dtype=dtype)
+    _, path = exchange.save(vae, tmp_path / "vae.onnx")
+    z = np.logspace(-4, 3, 500)[:, None] * np.random.default_rng(0).normal(size=(500, 2))
+    (mean,) = runtime.InferenceSession(path).run(None, {"z": z.astype(dtype)})
+    np.testing.assert_allclose(vae.decode(z), mean, atol=20 * np.finfo(dtype).eps)
 
 
 # The command
@@ -758,6 +774,13 @@ def test_the_command_takes_what_the_file_does_not_say(tmp_path, monkeypatch):
     assert main(["convert", "keras.npz", "vae.npz", *choices]) == 0
     expected = {"likelihood": npvae.Gaussian(0.1), "activation": "softplus"}
     assert_same(npvae.VAE.load("vae.npz"), exchange.from_keras(encoder, decoder, **expected))
+
+
+def test_the_commands_help_is_80_columns_wide(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["convert", "--help"])
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from ..likelihoods import LIKELIHOODS
 from . import exchange
 
 DESCRIPTION = """\
-Read a model from one file and write it to another. The suffixes say the formats:
+Read a model from one file, write it to another. Suffixes say the formats:
 
-  .npz            npvae's own; as IN also np.savez(IN, *model.get_weights()) of Keras
+  .npz            npvae's own; and, as IN, what np.savez(IN, *model.get_weights())
+                  wrote in Keras
   .safetensors    arrays by PyTorch's names
   .pt, .pth       PyTorch's state_dict (needs PyTorch)
   .onnx           as OUT alone: OUT.encoder.onnx, x to mu and logvar, and

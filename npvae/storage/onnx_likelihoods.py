@@ -6,6 +6,7 @@ from ..likelihoods import (
     Bernoulli,
     Categorical,
     ColumnGaussian,
+    ContinuousBernoulli,
     Gaussian,
     HeteroscedasticGaussian,
     Holes,
@@ -16,6 +17,7 @@ from ..likelihoods import (
     Standardized,
     StudentT,
 )
+from ..likelihoods.continuous_bernoulli import SERIES
 
 
 def encoder_input(graph, likelihood, x, D) -> str:
@@ -103,6 +105,22 @@ def _mean_level(graph, likelihood, h, W, b):
     return graph.node("MatMul", graph.node("Softmax", logits, axis=2), values)
 
 
+def _leaning(graph, likelihood, h, W, b):
+    """E[y], the distance from the nearer end, as mean_distance has it, at the logits' end"""
+    node, one, half, zero = graph.node, *map(graph.constant, (1.0, 0.5, 0.0))
+    a = graph.dense(h, W, b)
+    rate = node("Abs", a)
+    near, far = node("Min", rate, one), node("Max", rate, one)
+    square, series = node("Mul", near, near), zero
+    for c in reversed(SERIES):
+        series = node("Add", node("Mul", series, square), graph.constant(c))
+    by_series = node("Sub", half, node("Mul", near, series))
+    e = node("Exp", node("Neg", far))
+    by_fractions = node("Sub", node("Div", one, far), node("Div", e, node("Sub", one, e)))
+    y = node("Where", node("Less", rate, one), by_series, by_fractions)
+    return node("Where", node("Less", a, zero), y, node("Sub", one, y))
+
+
 def _in_own_units(graph, likelihood, h, W, b):
     """shift + scale·E[u|z]"""
     of_u = mean(graph, likelihood.likelihood, h, W, b)
@@ -138,6 +156,7 @@ INPUTS = {
 }
 MEANS = {
     Bernoulli: _sigmoid,
+    ContinuousBernoulli: _leaning,
     Gaussian: _output_itself,
     LearnedGaussian: _output_itself,
     ColumnGaussian: _output_itself,
