@@ -12,8 +12,8 @@ from . import exchange
 DESCRIPTION = """\
 Read a model from one file, write it to another. Suffixes say the formats:
 
-  .npz            npvae's own; and, as IN, what np.savez(IN, *model.get_weights())
-                  wrote in Keras
+  .npz            npvae's own; as IN, of Keras too, what
+                  np.savez(IN, *model.get_weights()) wrote
   .safetensors    arrays by PyTorch's names
   .pt, .pth       PyTorch's state_dict (needs PyTorch)
   .onnx           as OUT alone: OUT.encoder.onnx, x to mu and logvar, and

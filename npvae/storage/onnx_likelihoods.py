@@ -107,13 +107,14 @@ def _mean_level(graph, likelihood, h, W, b):
 
 def _leaning(graph, likelihood, h, W, b):
     """E[y], the distance from the nearer end, as mean_distance has it, at the logits' end"""
-    node, one, half, zero = graph.node, *map(graph.constant, (1.0, 0.5, 0.0))
+    node, constant = graph.node, graph.constant
+    one, half, zero = constant(1.0), constant(0.5), constant(0.0)
     a = graph.dense(h, W, b)
     rate = node("Abs", a)
     near, far = node("Min", rate, one), node("Max", rate, one)
     square, series = node("Mul", near, near), zero
     for c in reversed(SERIES):
-        series = node("Add", node("Mul", series, square), graph.constant(c))
+        series = node("Add", node("Mul", series, square), constant(c))
     by_series = node("Sub", half, node("Mul", near, series))
     e = node("Exp", node("Neg", far))
     by_fractions = node("Sub", node("Div", one, far), node("Div", e, node("Sub", one, e)))
