@@ -451,6 +451,19 @@ def test_names_of_ones_own_both_ways(tmp_path):
         exchange.load(tmp_path / "vae.safetensors")
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "vae.model."])
+def test_what_all_names_begin_with_is_passed_over_unless_named(prefix):
+    state = {f"{prefix}{name}": array for name, array in pytorch_example().items()}
+    vae = exchange.from_state_dict(state)
+    assert_same(vae, exchange.from_state_dict(pytorch_example()))
+    encoder = [f"{prefix}fc1", (f"{prefix}fc21", f"{prefix}fc22")]
+    decoder = [f"{prefix}fc3", f"{prefix}fc4"]
+    named = exchange.from_state_dict(state, **BERNOULLI, encoder=encoder, decoder=decoder)
+    assert_same(vae, named)
+    with pytest.raises(ValueError, match=rf"no array 'fc9\.weight' among {prefix}fc1\.weight, "):
+        exchange.from_state_dict(state, **BERNOULLI, encoder=["fc9"], decoder=decoder)
+
+
 def test_a_state_dict_of_ones_own_is_not_changed_by_training():
     state = pytorch_example()
     kept = {name: array.copy() for name, array in state.items()}
@@ -536,6 +549,9 @@ def test_what_a_likelihood_learns_begins_where_it_says_if_the_source_has_none():
         ({"encoder": "fc1", "decoder": ["b"]}, "encoder is 'fc1'; expected names of layers"),
         ({"encoder": [("a", "b", "c")], "decoder": ["d"]}, "a pair for mu and logvar"),
         ({"encoder": [("a", "b"), "c"], "decoder": ["d"]}, "expected names, and as the"),
+        ({"encoder": ["a", ()], "decoder": ["d"]}, "expected names, and as the"),
+        ({"encoder": ["a", 5], "decoder": ["d"]}, "expected names, and as the"),
+        ({"encoder": ["a", ["b", None]], "decoder": ["d"]}, "expected names, and as the"),
         ({"encoder": ["a", "b"], "decoder": ["a"]}, "name a layer twice: a, b, a"),
     ],
 )

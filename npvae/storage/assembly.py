@@ -8,7 +8,7 @@ from ..likelihoods import Bernoulli
 from ..likelihoods._protocol import check_is_likelihood
 from ..params import Params
 from ..vae import VAE
-from . import keras, model, naming, state_dict
+from . import keras, model, naming
 
 FLOATS = np.float16, np.float32, np.float64
 
@@ -27,8 +27,9 @@ def from_arrays(source, header, arrays, likelihood, activation, encoder, decoder
         if layout is None and keras.is_list(arrays):
             arrays = keras.from_list(arrays)
         else:
-            arrays = state_dict.without_prefix(arrays)
-            layout = layout or naming.recognised(arrays)
+            if layout is None:
+                arrays = naming.without_prefix(arrays)
+                layout = naming.recognised(arrays)
             arrays = naming.from_state(arrays, layout)
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from error

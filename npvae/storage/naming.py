@@ -28,7 +28,8 @@ class Layout(NamedTuple):
     @property
     def heads(self) -> tuple[str, ...]:
         """The last entry, as one name or two."""
-        return (self.encoder[-1],) if isinstance(self.encoder[-1], str) else self.encoder[-1]
+        heads = self.encoder[-1]
+        return (heads,) if isinstance(heads, str) else heads
 
 
 PYTORCH_EXAMPLE = Layout(("fc1", ("fc21", "fc22")), ("fc3", "fc4"))  # pytorch/examples, vae/main.py
@@ -50,10 +51,11 @@ def check_layout(encoder, decoder) -> Layout:
                 f"{part} is {names!r}; expected names of layers, such as ['fc3', 'fc4']"
             )
     *hidden, heads = encoder
-    heads = heads if isinstance(heads, str) else tuple(heads)
+    heads = tuple(heads) if isinstance(heads, list) else heads
     layout = Layout((*hidden, heads), tuple(decoder))
-    names = [*hidden, *layout.heads, *decoder]
-    if not all(isinstance(name, str) for name in names) or len(layout.heads) > 2:
+    last = list(heads) if isinstance(heads, tuple) else [heads]
+    names = [*hidden, *last, *decoder]
+    if len(last) not in (1, 2) or not all(isinstance(name, str) for name in names):
         raise TypeError(
             f"encoder is {encoder!r} and decoder {decoder!r}; expected names, and as the "
             "encoder's last entry one, or a pair for mu and logvar"
@@ -70,6 +72,13 @@ def own_layout(params) -> Layout:
         for part, layers in (("encoder", params.encoder), ("decoder", params.decoder))
     )
     return Layout(encoder, decoder)
+
+
+def without_prefix(arrays):
+    """The arrays without what all their names begin with, such as DataParallel's "module."."""
+    while len({n.partition(".")[0] for n in arrays}) == 1 and all(n.count(".") > 1 for n in arrays):
+        arrays = {name.partition(".")[2]: array for name, array in arrays.items()}
+    return arrays
 
 
 def recognised(names) -> Layout:
@@ -182,7 +191,9 @@ def _popped(arrays, name):
     kinds = f"{name}.weight", f"{name}.bias"
     for kind in kinds:
         if kind not in arrays:
-            raise ValueError(f"there is no array {kind!r}")
+            raise ValueError(
+                f"there is no array {kind!r} among {_listed(arrays) or 'what is left'}"
+            )
     W, b = (arrays.pop(kind) for kind in kinds)
     return dense_layer(name, W, b, shape="(D_out, D_in)", kinds=kinds)
 

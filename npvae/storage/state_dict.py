@@ -67,16 +67,6 @@ def only_state(loaded):
     return found[0]
 
 
-def without_prefix(arrays):
-    """The arrays without what all their names begin with, such as DataParallel's "module."."""
-    while len(heads := {name.partition(".")[0] for name in arrays}) == 1:
-        (head,) = heads
-        if not all(name.count(".") > 1 for name in arrays):
-            break
-        arrays = {name.removeprefix(f"{head}."): array for name, array in arrays.items()}
-    return arrays
-
-
 def to_array(name, value):
     """A tensor, or what NumPy makes an array of, as an array. BF16 becomes float32, exactly."""
     if hasattr(value, "detach"):
