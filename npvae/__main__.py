@@ -4,8 +4,8 @@ import importlib
 import sys
 
 COMMANDS = {  # name: module with main(arguments), imported when asked for; what it does
-    "convert": ("npvae.storage.command", "bring a model from PyTorch or Keras, or take one there"),
     "explore": ("npvae.pages.command", "write one HTML page in which to try a saved model"),
+    "convert": ("npvae.storage.command", "bring a model from PyTorch or Keras, or take one there"),
 }
 
 
