@@ -1,7 +1,6 @@
 """examples/to_pytorch.py: its functions on every kind of model, the script as users run it."""
 
 import importlib.util
-import itertools
 import os
 import subprocess
 import sys
@@ -75,7 +74,9 @@ def saved(tmp_path):
     return path
 
 
-MODELS = list(itertools.product(LIKELIHOODS, npvae.ACTIVATIONS, [np.float32, np.float64]))
+PAIRS = [(name, "tanh") for name in LIKELIHOODS]
+PAIRS += [("LearnedGaussian", name) for name in npvae.ACTIVATIONS if name != "tanh"]
+MODELS = [(*pair, dtype) for pair in PAIRS for dtype in (np.float32, np.float64)]
 
 
 @pytest.mark.parametrize(("likelihood", "activation", "dtype"), MODELS)
