@@ -115,7 +115,7 @@ def from_state_dict(
     """
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise TypeError(f"state is a {type(state).__name__}; expected arrays by name")
-    arrays = {name: state_dict.to_array(name, value) for name, value in state.items()}
+    arrays = {name: state_dict.to_array(value) for name, value in state.items()}
     return from_arrays("state", None, arrays, likelihood, activation, encoder, decoder)
 
 

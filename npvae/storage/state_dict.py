@@ -48,7 +48,7 @@ def read(path):
             state = only_state(loaded)
             if sum(tensor.numel() * tensor.element_size() for tensor in state.values()) > size:
                 raise ValueError("its tensors claim to be larger than the file")
-            return _header(state), {name: to_array(name, v) for name, v in state.items()}
+            return _header(state), {name: to_array(v) for name, v in state.items()}
         except Exception as error:  # PyTorch raises a dozen kinds on damaged bytes
             raise ValueError(f"{path} holds no state dict ({_reason(error)})") from error
 
@@ -67,7 +67,7 @@ def only_state(loaded):
     return found[0]
 
 
-def to_array(name, value):
+def to_array(value):
     """A tensor, or what NumPy makes an array of, as an array. BF16 becomes float32, exactly."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
