@@ -1,21 +1,21 @@
-"""Weights go over to PyTorch, and come back.
+"""A model goes on in PyTorch, and comes back.
 
     python examples/to_pytorch.py out/vae.npz                        writes out/vae.pt
     python examples/to_pytorch.py out/vae.npz --back trained.pt trained.npz
 
 The first writes the state_dict of the module below, which PyTorch can go on training; the second
 saves trained weights as a model of npvae. Both show that module and model compute the same.
+`python -m npvae convert` writes the same files without the module, and without showing it.
 """
 
 import argparse
-import dataclasses
 import sys
 from pathlib import Path
 
 import numpy as np
 
 import npvae
-from npvae.dense import Layer
+from npvae.storage import exchange
 
 try:
     import torch
@@ -42,46 +42,30 @@ class VAE(nn.Module):
         self.decoder = to_sequential(vae.params.decoder, vae.activation)
         learned = vae.params.likelihood.items()
         self.likelihood = nn.ParameterDict({name: torch.tensor(array) for name, array in learned})
+        self.to(torch.from_numpy(vae.params.rows[0]).dtype)
+        state = exchange.to_state_dict(vae)
+        self.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
 
     def forward(self, x, noise):
-        """x (B, D), noise (L, B, Z) -> mu, logvar (B, Z), what the likelihood reads (L, B, ·)"""
+        """x as the likelihood has it read (B, I), noise (L, B, Z) -> mu, logvar (B, Z), output"""
         mu, logvar = self.encoder(x).chunk(2, dim=-1)
         return mu, logvar, self.decoder(mu + torch.exp(logvar / 2) * noise)
 
 
 def to_sequential(layers, activation):
-    """npvae computes x W + b, PyTorch x weightᵀ + bias."""
+    """Layers of the same widths; npvae computes x W + b, PyTorch x weightᵀ + bias."""
     modules = []
-    for W, b in layers:
-        linear = nn.Linear(*W.shape)
-        linear.weight, linear.bias = nn.Parameter(torch.tensor(W.T)), nn.Parameter(torch.tensor(b))
-        modules += [linear, ACTIVATIONS[activation]()]
+    for W, _ in layers:
+        modules += [nn.Linear(*W.shape), ACTIVATIONS[activation]()]
     return nn.Sequential(*modules[:-1])  # the last layer is linear
 
 
-def to_layers(sequential):
-    linears = [module for module in sequential if isinstance(module, nn.Linear)]
-    return tuple(Layer(to_array(linear.weight.T), to_array(linear.bias)) for linear in linears)
-
-
-def to_array(tensor):
-    return tensor.numpy(force=True).copy()  # training the module further does not change it
-
-
-def to_npvae(module, vae):
-    """vae with the module's weights in place of its own."""
-    learned = {name: to_array(value) for name, value in module.likelihood.items()}
-    params = npvae.Params(to_layers(module.encoder), to_layers(module.decoder), learned)
-    return dataclasses.replace(vae, params=params)
-
-
-def load_state(module, path):
-    with open(path, "rb") as file:
-        try:
-            module.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
-        except Exception as error:  # PyTorch raises a dozen kinds on damaged bytes
-            reason = str(error).strip().partition("\n")[0]
-            raise ValueError(f"{path} holds no weights of this model ({reason})") from error
+def load_trained(path, vae):
+    """The model of trained weights, which must be those of vae's module."""
+    trained = exchange.load(path, likelihood=vae.likelihood, activation=vae.activation)
+    if repr(trained) != repr(vae):
+        raise ValueError(f"{path} holds the weights of {trained}; expected those of {vae}")
+    return trained
 
 
 def compare(vae, module, rng):
@@ -89,8 +73,9 @@ def compare(vae, module, rng):
     x = rng.random((100, vae.data_dim), vae.dtype)
     noise = rng.standard_normal((1, 100, vae.latent_dim), vae.dtype)
     trace = npvae.elbo(vae, x, noise)
+    read = vae.likelihood.encoder_input(x)
     with torch.no_grad():
-        theirs = module(torch.tensor(x), torch.tensor(noise))
+        theirs = module(torch.tensor(read), torch.tensor(noise))
     epsilon = np.finfo(vae.dtype).eps
     print(f"100 random rows in {vae.dtype}, which rounds to a relative {epsilon:.1e}")
     for name, their in zip(("mu", "logvar", "decoder_output"), theirs, strict=True):
@@ -114,20 +99,13 @@ def parse_args():
 def main():
     args = parse_args()
     vae = npvae.VAE.load(args.model)
-    module = VAE(vae)
-    out = args.out or args.model.with_suffix(".pt")
-    if not args.back and out.resolve() == args.model.resolve():
-        raise ValueError(f"{out} is the model itself; --out names another file")
     if args.back:
-        trained, out = args.back
-        load_state(module, trained)
-        vae = to_npvae(module, vae)
-    compare(vae, module, np.random.default_rng(0))
-    if args.back:
-        vae.save(out)
+        vae, out = load_trained(args.back[0], vae), args.back[1]
     else:
-        with open(out, "wb") as file:
-            torch.save(module.state_dict(), file)
+        out = args.out or args.model.with_suffix(".pt")
+        exchange.check_suffix(out, (".pt", ".pth"))
+    compare(vae, VAE(vae), np.random.default_rng(0))
+    exchange.save(vae, out)
     print(f"wrote {out}")
 
 

@@ -11,6 +11,7 @@ COMMANDS = {  # name: module with main(arguments), imported when asked for; what
     "sample": ("npvae.commands.sample", "write rows, or draw pictures, that a model makes"),
     "verify": ("npvae.commands.verify", "say whether a model is still what was trained"),
     "explore": ("npvae.pages.command", "write one HTML page in which to try a saved model"),
+    "convert": ("npvae.storage.command", "bring a model from PyTorch or Keras, or take one there"),
 }
 
 

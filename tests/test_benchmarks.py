@@ -115,7 +115,7 @@ def test_damaged_files_are_refused_at_once_and_in_little_memory():
     done = run("fuzz.py", "--files", 1200, "--seed", 7)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = {line.split()[0]: line.split()[1:4] for line in done.stdout.splitlines()[1:]}
-    for kind in ("npz", "run", "idx"):
+    for kind in ("npz", "run", "idx", "safetensors", "names"):
         read, refused, other = map(int, rows[kind])
         assert (read + refused, other) == (1200, 0)
         assert min(read, refused) > 10

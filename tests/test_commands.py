@@ -422,7 +422,7 @@ def test_ctrl_c_after_the_training_loses_nothing(table, capsys, monkeypatch):
     def cut(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, "checks_of", cut)
+    monkeypatch.setattr(record, "checks_of", cut)
     assert run(capsys, "train", table, "--label", "home", *SMALL)[0] == 130
     assert npvae.VAE.load("model.npz").data_dim == 4
 
@@ -439,7 +439,7 @@ def test_a_model_is_kept_whose_numbers_cannot_be_checked(table, capsys, monkeypa
     def beyond(*_):
         raise FloatingPointError("log w of row 3 is not finite")
 
-    monkeypatch.setattr(train, "checks_of", beyond)
+    monkeypatch.setattr(record, "checks_of", beyond)
     status, _, err = run(capsys, "train", table, "--label", "home", *SMALL)
     assert status == 0
     assert "note: verify will have nothing to compare: log w of row 3 is not finite" in err

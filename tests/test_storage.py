@@ -126,6 +126,17 @@ def test_what_load_would_refuse_is_not_saved(saved):
     assert saved.read_bytes() == before
 
 
+def test_a_header_that_load_would_refuse_is_not_saved(saved):
+    """That of a model which standardises many columns."""
+    before, D = saved.read_bytes(), 9000
+    scaled = npvae.Standardized(npvae.ColumnGaussian(), np.full(D, 1 / 3), np.full(D, 1 / 3))
+    rng = np.random.default_rng(0)
+    vae = npvae.VAE.init(D, hidden=(), latent_dim=1, likelihood=scaled, rng=rng)
+    with pytest.raises(ValueError, match=r"cannot save to .*letters; at most 262,144 are read"):
+        vae.save(saved)
+    assert saved.read_bytes() == before
+
+
 def test_a_failed_save_keeps_the_old_file(saved, monkeypatch):
     before = saved.read_bytes()
     vae = npvae.VAE.load(saved)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,12 +16,15 @@ from ..importance import log_likelihood
 from ..likelihoods import binarize
 from ..reading.data import Data, read_data
 from ..reading.rows import rows_for
+from ..storage import archive
 from ..storage import model as storage
 from ..vae import VAE
 from .running import notes
 
 ROWS = 8  # whose log p(x) is kept, of data and of draws from the model
 DRAWS = 100  # of z for each
+ROOM = 4000  # letters, for what is checked
+BOUND_OF_DATA = "bound of the data"
 BOUND, DATA, SAMPLES, TARGETS = range(4)  # streams
 
 
@@ -47,6 +52,30 @@ class Record(NamedTuple):
             return cls(**record)
         except TypeError as error:
             raise ValueError(f"{path} has a damaged record: {error}") from error
+
+    def save(self, path: Path, vae: VAE) -> None:
+        """Write the model with this beside it. Raises as `VAE.save` does."""
+        model = vae.params, vae.likelihood, vae.activation
+        storage.save(path, *model, record=self._asdict())
+
+    def check_fits(self, vae: VAE) -> None:
+        """Raise ValueError, before anything is learned, if there will be no room for it in a file."""
+        header = storage.header_of(vae.params, vae.likelihood, vae.activation)
+        length = len(json.dumps([header, self._asdict()])) + ROOM
+        if archive.LETTER * length > archive.LONGEST_HEADER:
+            raise ValueError(
+                f"names and scales of {vae.data_dim:,} columns take {length:,} letters of the "
+                f"model's file, which has room for {archive.LONGEST_HEADER // archive.LETTER:,}; "
+                "leave out columns (--drop), or take --likelihood gaussian"
+            )
+
+    def checked(self, vae: VAE, x: np.ndarray) -> Record:
+        """With the numbers that `verify` compares; as it is, with a note, if there are none."""
+        try:
+            return self._replace(checks=checks_of(vae, self.seed, x, self.binarize))
+        except (ArithmeticError, ValueError) as error:
+            warnings.warn(f"verify will have nothing to compare: {error}", stacklevel=2)
+            return self
 
 
 def rows_of(
@@ -95,7 +124,7 @@ def checks_of(vae: VAE, seed: int, x: np.ndarray | None, binary: bool) -> dict[s
         x = binarize(x, rng=np.random.default_rng([seed, TARGETS]))
     bound = evaluate(vae, x, rng=np.random.default_rng([seed, BOUND]))
     return checks | {
-        "bound of the data": [bound.elbo],
+        BOUND_OF_DATA: [bound.elbo],
         "log p(x) of the data's first rows": _log_px(vae, x[:ROWS], seed, DATA),
     }
 

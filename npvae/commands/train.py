@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import sys
@@ -16,11 +15,10 @@ from ..optimizers import Adam
 from ..reading.data import read_data
 from ..reading.rows import divided
 from ..storage import archive
-from ..storage import model as storage
 from ..training import NonFiniteError, Patience, train
 from ..vae import VAE
 from .choices import LIKELIHOODS, batch_for, choose, epochs_for, widths_for
-from .record import Record, checks_of
+from .record import BOUND_OF_DATA, Record
 from .running import (
     add_data,
     add_seed,
@@ -47,7 +45,6 @@ epoch is kept. Ctrl-C stops it too, and keeps what was learned."""
 HELD_OUT = 10  # one of so many rows
 FEWEST, MOST = 50, 5000  # rows, of which some are held out; rows that are
 EXPLODED = 1  # status
-ROOM, LETTER = 4000, 4  # letters for what is checked; bytes a letter
 
 
 def main(arguments):
@@ -102,32 +99,19 @@ def _train(args, command):
         seed=args.seed,
         checks={},
     )
-    _check_header(vae, record)
+    record.check_fits(vae)
     epochs, exploded = _fit(args, vae, learned, held_out, choice, train_rng)
     if not epochs and exploded:
         print("nothing was learned, and nothing is written", file=sys.stderr)
         return EXPLODED
-    _save(args.out, vae, record)  # first of all
-    record = _checked(vae, record, x)
-    _save(args.out, vae, record)
-    (bound,) = record.checks.get("bound of the data", [math.nan])
-    print(f"{args.out}: elbo {bound:.2f} nats a row, over all {len(x):,}")
+    record.save(args.out, vae)  # first of all
+    record = record.checked(vae, x)
+    record.save(args.out, vae)
+    bound = record.checks.get(BOUND_OF_DATA)
+    print(
+        f"{args.out}" + (f": elbo {bound[0]:.2f} nats a row, over all {len(x):,}" if bound else "")
+    )
     return EXPLODED if exploded else 0
-
-
-def _save(path, vae, record):
-    model = vae.params, vae.likelihood, vae.activation
-    storage.save(path, *model, record=record._asdict())
-
-
-def _checked(vae, record, x):
-    """The record with the numbers that `verify` compares; without, if they cannot be computed."""
-    try:
-        checks = checks_of(vae, record.seed, x, record.binarize)
-    except (ArithmeticError, ValueError) as error:
-        print(wrapped(f"note: verify will have nothing to compare: {error}"), file=sys.stderr)
-        return record
-    return record._replace(checks=checks)
 
 
 def _check_out(args):
@@ -136,18 +120,6 @@ def _check_out(args):
         raise ValueError(f"{args.out} is there already; choose another --out, or add --force")
     if args.out.exists() and args.data.exists() and args.out.samefile(args.data):
         raise ValueError(f"--out {args.out} is the data; choose another")
-
-
-def _check_header(vae, record):
-    """Raise ValueError, before anything is learned, if `VAE.load` would refuse the file."""
-    header = storage.header_of(vae.params, vae.likelihood, vae.activation)
-    length = len(json.dumps([header, record._asdict()])) + ROOM
-    if LETTER * length > archive.LONGEST_HEADER:
-        raise ValueError(
-            f"names and scales of {vae.data_dim:,} columns take {length:,} letters of the model's "
-            f"file, which has room for {archive.LONGEST_HEADER // LETTER:,}; leave out columns "
-            "(--drop), or take --likelihood gaussian"
-        )
 
 
 def _split(x, held_out, rng):

@@ -109,7 +109,7 @@ def _groups(columns, kinds):
 
 def _told(form, n):
     if isinstance(form, Categorical):
-        return f"{n} of {form.levels} codes"
+        return f"{n} Categorical of {form.levels}"
     return f"{n} {SAID[type(form)]}"
 
 

@@ -18,31 +18,45 @@ from pathlib import Path
 import numpy as np
 
 FORMAT_VERSION = 1
-LONGEST_HEADER = 1 << 20  # bytes, four a character: a thousand times a usual one
+LONGEST_HEADER = 1 << 20  # bytes: a thousand times a usual one
+LETTER = 4  # bytes, as NumPy has a character
 DAY = 86_400  # seconds
 
 
 def write(path, header, arrays):
-    """Write header and arrays beside path, then rename: path never holds half a file.
+    """Write header and arrays to path, which never holds half a file.
+
+    Raises ValueError, naming the array, if one is not finite, or if the header is too long: `read`
+    would refuse it; and as `whole` does.
+    """
+    check_finite(f"cannot save to {path}", arrays)
+    text = to_json(header)
+    if LETTER * len(text) > LONGEST_HEADER:
+        raise ValueError(
+            f"cannot save to {path}: what it says of the model, such as the scales of its columns, "
+            f"takes {len(text):,} letters; at most {LONGEST_HEADER // LETTER:,} are read"
+        )
+    with whole(path) as file:
+        np.savez(file, header=np.array(text), **arrays)
+
+
+@contextlib.contextmanager
+def whole(path):
+    """A file beside path, open for writing, that takes its name once all is written.
 
     A link is followed, and the mode of an older file kept. A process that is killed in here
     leaves a hidden `.npvae-….partial`, which a save into the same folder removes after a day.
     Raises FileNotFoundError if path's folder does not exist, IsADirectoryError if path is one,
-    ValueError, naming the array, if one is not finite: `read` would refuse it; OSError, naming
-    path, if it cannot be written.
+    OSError, naming path, if it cannot be written.
     """
-    for name, array in arrays.items():
-        if not np.isfinite(array).all():
-            raise ValueError(f"cannot save to {path}: {name} holds NaN or inf")
     target = _target(path)
-    header = json.dumps({"format": "npvae", "version": FORMAT_VERSION} | header)
     _remove_old_partials(target.parent)
     partial = target.with_name(f".npvae-{uuid.uuid4().hex}.partial")
     try:
         with open(partial, "xb") as file:
             if target.exists():  # before a number is in it: what is private never was readable
                 partial.chmod(target.stat().st_mode & 0o7777)
-            np.savez(file, header=np.array(header), **arrays)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, target)
@@ -50,6 +64,11 @@ def write(path, header, arrays):
         raise OSError(error.errno, f"cannot save to {path}: {error}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def to_json(header):
+    """The header as text, with the format's name and version."""
+    return json.dumps({"format": "npvae", "version": FORMAT_VERSION} | header)
 
 
 def check_place(path):
@@ -81,34 +100,53 @@ def _remove_old_partials(folder):
 def read(path):
     """-> header (without format and version), arrays by name.
 
-    Raises FileNotFoundError if there is no such file; ValueError if it is truncated, not an
-    npz, claims more than it holds, has no header of this format, or is of another version.
+    Raises as `read_arrays` and `from_json` do.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    with open(path, "rb") as file:  # that it may not be read is said as it is
+    arrays = read_arrays(path)
+    header = arrays.pop("header", None)
+    return from_json(path, header if header is None else str(header[()])), arrays
+
+
+def read_arrays(path):
+    """-> the arrays of an npz by name.
+
+    Raises FileNotFoundError if there is no such file; ValueError if it is truncated, not an
+    npz, or claims more than it holds.
+    """
+    with open_file(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                arrays = dict(_members(archive, os.fstat(file.fileno()).st_size))
+                return dict(_read_members(archive, os.fstat(file.fileno()).st_size))
         except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes
             reason = str(error) or type(error).__name__
             raise ValueError(f"{path} is truncated or not an npz file ({reason})") from error
-    return _read_header(path, arrays.pop("header", None)), arrays
 
 
-def _members(archive, size):
-    """Yield name and array of each member; no more is read than the file is large."""
-    members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
-    if len(members) < len(archive.infolist()):
+def open_file(path):
+    """The file, open for reading. Raises FileNotFoundError if there is none, or OSError."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    return open(path, "rb")  # that it may not be read is said as it is
+
+
+def check_members(archive, size):
+    """Raise ValueError unless a zip of this size holds what it claims, under names of their own."""
+    members = archive.infolist()
+    if len({member.filename.removesuffix(".npy") for member in members}) < len(members):
         raise ValueError("two of its members have one name")
     # bzip2 unpacks a gigabyte from a kilobyte at one go, whatever size was claimed.
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
-        raise ValueError("its members are compressed; VAE.save writes them as they are")
-    if sum(member.file_size for member in members.values()) > size:
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its members are compressed; expected them as they are")
+    if sum(member.file_size for member in members) > size:
         raise ValueError("its members claim to be larger than the file")
-    for name, member in members.items():
+
+
+def _read_members(archive, size):
+    """Yield name and array of each member; no more is read than the file is large."""
+    check_members(archive, size)
+    for member in archive.infolist():
         with archive.open(member) as opened:
-            yield name, _read_array(opened, member.file_size)
+            yield member.filename.removesuffix(".npy"), _read_array(opened, member.file_size)
 
 
 def _read_array(opened, size):
@@ -148,15 +186,25 @@ def check(path, forms, arrays):
             raise ValueError(
                 f"{path}: {name} is {array.dtype} {array.shape}; its header says {dtype} {shape}"
             )
-        if not np.isfinite(array).all():
-            raise ValueError(f"{path}: {name} holds NaN or inf")
+        check_finite(path, {name: array})
     if unknown := sorted(arrays.keys() - forms.keys()):
         raise ValueError(f"{path} has unknown arrays: {', '.join(unknown)}")
 
 
-def _read_header(path, header):
+def check_finite(path, arrays):
+    """Raise ValueError, naming the array, unless every number is finite."""
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: {name} holds NaN or inf")
+
+
+def from_json(path, text):
+    """The header that `to_json` made text of, without format and version.
+
+    Raises ValueError if text is None or anything else, or of another version.
+    """
     try:
-        header = json.loads(str(header[()]))
+        header = json.loads(text)
         format_, version = header.pop("format"), header.pop("version")
     except (TypeError, ValueError, KeyError, AttributeError, IndexError, RecursionError):
         format_ = version = None

@@ -11,6 +11,7 @@ from ..likelihoods import LIKELIHOODS, Likelihood
 from . import archive
 
 RUN = "run/"  # begins the names of a run's arrays
+LEARNED = "likelihood/"  # and of what the likelihood learns
 DAMAGED = KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError
 
 
@@ -22,16 +23,22 @@ def save(
     run, beside     a header and arrays of the training that goes on, which `read_run` returns
     record          what is to be known of the training that ended, which `read_record` returns
     """
-    header = header_of(params, likelihood, activation, condition_dim)
-    _, shapes = _read_choices(header, likelihood)
-    arrays, dtype = params.arrays(), params.rows[0].dtype
-    archive.check(f"cannot save to {path}", _forms(shapes, dtype), arrays)
+    header = checked_header(path, params, likelihood, activation, condition_dim)
+    arrays = params.arrays()
     if record is not None:
         header = {"model": header, "record": record}
     if run is not None:
         header = {"model": header, "run": run}
         arrays = arrays | {f"{RUN}{name}": array for name, array in beside.items()}
     archive.write(path, header, arrays)
+
+
+def checked_header(path, params, likelihood, activation, condition_dim=0):
+    """`header_of`, if `load` would take it with these arrays; else raises ValueError."""
+    header = header_of(params, likelihood, activation, condition_dim)
+    _, shapes = _read_choices(header, likelihood)
+    _checked(f"cannot save to {path}", header, likelihood, shapes, params.arrays())
+    return header
 
 
 def header_of(params, likelihood, activation, condition_dim=0):
@@ -57,6 +64,14 @@ def load(path, likelihood, *, conditional=False):
     if "model" in header:
         header = header["model"]
         arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
+    return assemble(path, header, arrays, likelihood, conditional=conditional)
+
+
+def assemble(path, header, arrays, likelihood, *, conditional=False):
+    """The model of a header and its arrays, as `load` returns it.
+
+    Raises ValueError, beginning with path, if they do not fit together.
+    """
     try:
         chosen, shapes = _read_choices(header, likelihood)
     except DAMAGED as error:
@@ -66,13 +81,12 @@ def load(path, likelihood, *, conditional=False):
     if conditional != ("condition_dim" in header):
         kind = "a VAE without a condition" if conditional else "a relatives.ConditionalVAE"
         raise ValueError(f"{path} holds {kind}; its own load reads it")
-    archive.check(path, _forms(shapes, np.dtype(header["dtype"])), arrays)
+    learned = _checked(path, header, chosen, shapes, arrays)
     parts = {"encoder": [], "decoder": []} | ({"prior": []} if conditional else {})
     for name in shapes:
         part, _, rest = name.partition("/")
         if rest.endswith("/W"):
             parts[part].append(Layer(arrays[name], arrays[f"{name[:-1]}b"]))
-    learned = {n.partition("/")[2]: arrays[n] for n in shapes if n.startswith("likelihood/")}
     return (*parts.values(), learned), chosen, header["activation"]
 
 
@@ -99,8 +113,19 @@ def read_record(path):
     return record
 
 
-def _forms(shapes, dtype):
-    return {name: (shape, dtype) for name, shape in shapes.items()}
+def _checked(path, header, likelihood, shapes, arrays):
+    """What the likelihood learns, by name. Raises ValueError, as `archive.check` does, unless
+    arrays are of these shapes, and the rest as the likelihood makes them.
+
+    In this order, because it makes them of as much data as the header says there is.
+    """
+    dtype, D = np.dtype(header["dtype"]), header["data_dim"]
+    rest = {name: array for name, array in arrays.items() if name.startswith(LEARNED)}
+    layers = {name: array for name, array in arrays.items() if name not in rest}
+    archive.check(path, {name: (shape, dtype) for name, shape in shapes.items()}, layers)
+    made = likelihood.init_learned(dtype, D)
+    archive.check(path, {f"{LEARNED}{name}": (v.shape, dtype) for name, v in made.items()}, rest)
+    return {name: rest[f"{LEARNED}{name}"] for name in made}
 
 
 def _described(likelihood):
@@ -137,7 +162,7 @@ def _own(name):
 
 
 def _read_choices(header, likelihood=None):
-    """A file's likelihood, the given one if that is its name, and the shape of each array.
+    """A file's likelihood, the given one if that is its name, and the shape of each W and b.
 
     Raises KeyError, TypeError or ValueError if the header holds anything else.
     """
@@ -177,5 +202,4 @@ def _shapes(
     for part, widths in stacks.items():
         for i, shape in enumerate(pairwise(widths)):
             shapes |= {f"{part}/{i}/W": shape, f"{part}/{i}/b": shape[1:]}
-    learned = likelihood.init_learned(np.dtype(dtype), data_dim)
-    return shapes | {f"likelihood/{name}": array.shape for name, array in learned.items()}
+    return shapes

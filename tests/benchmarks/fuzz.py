@@ -5,18 +5,16 @@
 
 Each file is a sound one with something changed: bits, bytes, a piece cut out, doubled or moved,
 a number set to an extreme, the header of a model or of one of its arrays written anew, a member
-compressed or of a wrong size. What is raised, the time of the
-slowest and the growth of the memory's peak are printed; any exception but ValueError and
-FileNotFoundError, a second, or 200 MB, fails the command.
+compressed or of a wrong size; or arrays under other names, of other shapes and numbers. PyTorch's
+files are among them where it is installed. What is raised, the time of the slowest and the growth
+of the memory's peak are printed; any exception but ValueError and FileNotFoundError, a second, or
+200 MB, fails the command.
 """
 
 import argparse
 import collections
 import contextlib
-import copy
-import gzip
-import io
-import json
+import importlib.util
 import random
 import resource
 import struct
@@ -24,29 +22,26 @@ import sys
 import tempfile
 import time
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
+from damage import damaged_idx, damaged_model, damaged_safetensors, damaged_state, damaged_zip
 from harness import integer, print_table
 
 import npvae
 from npvae.datasets.idx import TYPES
+from npvae.storage import exchange
 
-EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 1 << 40, (1 << 64) - 1)
-VALUES = (-1, 0, 1, 2, 7, 10**6, 10**13, 10**30, 1.5, True, None, "", "tanh", [], [10**9], {}, [[]])
-DESCRS = ("'<f4'", "'>f4'", "'<f8'", "'|O'", "'<U0'", "'<U99'", "[('a', '<f4')]", "-" * 9000 + "1")
-SHAPES = ("()", "(3,)", "(4, 3)", "(-1, -12)", "(0, 10**9)", "(1000000000000,)", "(4, True)", "3")
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-BOMB = bytes(1 << 20)
+SAYS_NOTHING = {"likelihood": npvae.Bernoulli(), "activation": "relu"}  # so that the caller does
 SECONDS, BYTES = 1.0, 200e6
 
 
-def model_file(folder):
-    path = Path(folder) / "sound.npz"
+def model_file(folder, suffix=".npz"):
+    path = Path(folder) / f"sound{suffix}"
     rng = np.random.default_rng(0)
-    likelihood = npvae.LearnedGaussian()
-    npvae.VAE.init(4, hidden=(3,), latent_dim=2, likelihood=likelihood, rng=rng).save(path)
+    likelihood = npvae.Standardized(npvae.ColumnGaussian(), (0, 1, 2, 3), (1, 2, 3, 4))
+    vae = npvae.VAE.init(4, hidden=(3,), latent_dim=2, likelihood=likelihood, rng=rng)
+    exchange.save(vae, path)
     return path.read_bytes()
 
 
@@ -85,107 +80,19 @@ def idx_file(code, dtype):
     return header + bytes(range(60)) * dtype.itemsize
 
 
-def damaged(content, rng):
-    """Bytes of a file with one to three things changed."""
-    data = bytearray(content)
-    for _ in range(rng.randint(1, 3)):
-        rng.choice(CHANGES)(data, rng)
-    return bytes(data)
-
-
-def _bit(data, rng):
-    if data:
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-
-
-def _bytes(data, rng):
-    at = rng.randrange(len(data) + 1)
-    data[at : at + rng.randint(1, 8)] = rng.randbytes(rng.randint(0, 8))
-
-
-def _number(data, rng):
-    size, order = rng.choice((1, 2, 4, 8)), rng.choice(("little", "big"))
-    at = rng.randrange(len(data) + 1)
-    data[at : at + size] = (rng.choice(EXTREMES) % (1 << 8 * size)).to_bytes(size, order)
-
-
-def _cut(data, rng):
-    at = rng.randrange(len(data) + 1)
-    del data[at : at + rng.choice((1, 10, 10**6))]
-
-
-def _double(data, rng):
-    at, size = rng.randrange(len(data) + 1), rng.randint(1, 64)
-    there = rng.randrange(len(data) + 1)
-    data[there:there] = data[at : at + size]
-
-
-CHANGES = (_bit, _bytes, _number, _cut, _double)
-
-
-def damaged_model(content, rng):
-    """A damaged model file: most of them sound archives, with other headers or other arrays."""
-    return rng.choice((damaged, _other_header, _other_members))(content, rng)
-
-
-def _other_header(content, rng):
-    with np.load(io.BytesIO(content)) as file:
-        stored = dict(file)
-    header = json.loads(str(stored.pop("header")))
-    for _ in range(rng.randint(1, 2)):
-        part = header
-        while (parts := [v for v in part.values() if isinstance(v, dict)]) and rng.random() < 0.7:
-            part = rng.choice(parts)
-        part[rng.choice([*part, "new"])] = copy.deepcopy(rng.choice(VALUES))
-    text = json.dumps(header)
-    text = damaged(text.encode(), rng).decode("utf-8", "replace") if rng.random() < 0.3 else text
-    if rng.random() < 0.3:
-        name = rng.choice(list(stored))
-        stored[name] = np.zeros(rng.choice(((), 0, 3, (4, 3), (1, 1, 1))), rng.choice("fdiU?"))
-    out = io.BytesIO()
-    rng.choice((np.savez, np.savez_compressed))(out, header=np.array(text), **stored)
-    return out.getvalue()
-
-
-def _other_members(content, rng):
-    """The archive's members damaged, compressed or twice there, with the right checksums."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(out, "w") as new:
-        chosen = rng.choice(old.namelist())
-        for name in old.namelist():
-            data = old.read(name)
-            if name == chosen:
-                data = _other_member(data, rng)
-                size = len(data)
-            new.writestr(name, data, rng.choice(METHODS) if name == chosen else None)
-        if rng.random() < 0.1:
-            new.writestr(chosen.removesuffix(".npy"), old.read(chosen))
-    archive = out.getvalue()
-    if rng.random() < 0.3:  # the size that is claimed, wherever it stands
-        claim = rng.choice((1, 100, len(archive), 0xFFFFFFFF))
-        archive = archive.replace(struct.pack("<I", size), struct.pack("<I", claim))
-    return archive
-
-
-def _other_member(data, rng):
-    """An .npy file with another header, or bytes damaged, or a bomb."""
-    kind = rng.random()
-    if kind < 0.01:
-        return BOMB
-    if kind < 0.5:
-        return damaged(data, rng)
-    shape, descr = rng.choice(SHAPES), rng.choice(DESCRS)
-    text = f"{{'descr': {descr}, 'fortran_order': {rng.random() < 0.5}, 'shape': {shape}, }}\n"
-    size = struct.pack("<H", len(text))
-    return b"\x93NUMPY\x01\x00" + size + text.encode() + data[128:]
-
-
-def damaged_idx(content, rng):
-    data = damaged(content, rng)
-    if rng.random() < 0.5:
-        data = gzip.compress(data, 1)
-        data = damaged(data, rng) if rng.random() < 0.5 else data
-    return data
+def foreign_states():
+    """Arrays by PyTorch's names: of its VAE example, of npvae, and of Keras' list."""
+    rng = np.random.default_rng(0)
+    shapes = {"fc1": (3, 4), "fc21": (2, 3), "fc22": (2, 3), "fc3": (3, 2), "fc4": (4, 3)}
+    example = {
+        f"{name}.{kind}": rng.normal(size=size).astype(np.float32)
+        for name, shape in shapes.items()
+        for kind, size in (("weight", shape), ("bias", shape[0]))
+    }
+    vae = exchange.from_state_dict(example)
+    lists = [array for arrays in exchange.to_keras(vae) for array in arrays]
+    listed = {f"arr_{i}": array for i, array in enumerate(lists)}
+    return example, exchange.to_state_dict(vae), listed
 
 
 def fuzz(read, make, files, seed, path, seconds=np.inf):
@@ -221,11 +128,23 @@ def readers(folder):
     run = Run(folder)
     cut = run.path.read_bytes()
     idx = [idx_file(code, dtype) for code, dtype in TYPES.items()]
-    return {
+    tensors, states = model_file(folder, ".safetensors"), foreign_states()
+    kinds = {
         "npz": (npvae.VAE.load, lambda rng: damaged_model(model, rng)),
         "run": (run.read, lambda rng: damaged_model(cut, rng)),
         "idx": (npvae.datasets.read_idx, lambda rng: damaged_idx(rng.choice(idx), rng)),
+        "safetensors": (exchange.load, lambda rng: damaged_safetensors(tensors, rng)),
+        "names": (read_names, lambda rng: damaged_state(states, rng)),
     }
+    if importlib.util.find_spec("torch"):
+        state = model_file(folder, ".pt")
+        kinds["pt"] = exchange.load, lambda rng: damaged_zip(state, rng)
+    return kinds
+
+
+def read_names(path):
+    """Arrays from an npz, as a state dict or as Keras' list."""
+    return exchange.load(path.rename(path.with_suffix(".npz")), **SAYS_NOTHING)
 
 
 def _peak():
@@ -239,11 +158,13 @@ def main():
     options.add_argument("--seed", type=integer(0), default=0)
     options.add_argument("--seconds", type=integer(1), default=3600, help="at most, for each kind")
     args = options.parse_args()
-    failures, widths = [], (6, 10, 10, 12, 11, 8)
+    failures, widths = [], (11, 10, 10, 10, 11, 8)
     print_table(("", "read", "refused", "other", "slowest, s", "MB"), [], widths)
     with tempfile.TemporaryDirectory() as folder:
         for name, (read, make) in readers(folder).items():
-            found = fuzz(read, make, args.files, args.seed, Path(folder) / "damaged", args.seconds)
+            found = fuzz(
+                read, make, args.files, args.seed, Path(folder) / f"damaged.{name}", args.seconds
+            )
             came, slowest, growth = found
             refused = came["ValueError"] + came["FileNotFoundError"]
             row = came["read"], refused, came.total() - came["read"] - refused
