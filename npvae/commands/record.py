@@ -59,7 +59,7 @@ class Record(NamedTuple):
         storage.save(path, *model, record=self._asdict())
 
     def check_fits(self, vae: VAE) -> None:
-        """Raise ValueError, before anything is learned, if there will be no room for it in a file."""
+        """Raise ValueError, before anything is learned, if a file will have no room for it."""
         header = storage.header_of(vae.params, vae.likelihood, vae.activation)
         length = len(json.dumps([header, self._asdict()])) + ROOM
         if archive.LETTER * length > archive.LONGEST_HEADER:

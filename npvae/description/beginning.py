@@ -89,7 +89,7 @@ def begin_with_table(
     return Beginning(Holes(likelihood) if holes else likelihood, code, why)
 
 
-def _groups(columns, kinds):
+def _groups(columns: Columns, kinds: np.ndarray) -> dict[Likelihood, list[int]]:
     """{likelihood: its columns}, in the order of their first columns."""
     tails, clumps = heavy(columns), clumped(columns)
     groups: dict[Likelihood, list[int]] = {}
