@@ -425,6 +425,23 @@ def test_the_command_writes_beside_the_model(model, capsys):
     assert said["source"] == "draws of x from the model itself"
 
 
+def test_a_tables_names_come_along(tmp_path, capsys):
+    vae = make_vae(LIKELIHOODS["learned gaussian"], D=3, dtype=np.float32)
+    vae.save(tmp_path / "vae.npz")
+    (tmp_path / "x.csv").write_text("kind,age,height,weight\na,1,2,3\nb,4,5.5,6\n")
+    line = ["explore", str(tmp_path / "vae.npz"), "--data", str(tmp_path / "x.csv")]
+    assert main(line) == 2
+    assert "column 'kind' holds the text 'a'" in capsys.readouterr().err
+    assert main([*line, "--drop", "kind"]) == 0
+    assert content(tmp_path / "vae.html")["names"] == ["age", "height", "weight"]
+
+
+def test_a_likelihood_of_tables_is_refused():
+    vae = make_vae(npvae.Standardized(npvae.ColumnGaussian(), (0, 0), (1, 1)), D=2)
+    with pytest.raises(ValueError, match=r"a page knows Bernoulli, .* that the encoder reads as"):
+        pages.explore(vae, np.eye(2), "vae.html")
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz", "idx", "images"])
 def test_it_reads_data_of_every_form(model, kind):
     x = np.eye(16, dtype=np.uint8) * 255
@@ -475,7 +492,7 @@ def wrong(folder):
     yield "vae.npz --data grey.npy", "x spans [0, 2]; the likelihood expects values in [0, 1]"
     yield "vae.npz --data nan.npy", "x[0, 0] is nan; expected finite"
     yield "vae.npz --data one.npy", "x has shape (1, 16); the page needs (N, D) with N >= 2"
-    yield "vae.npz --data text.npy", "x holds <U1 entries; expected real numbers"
+    yield "vae.npz --data text.npy", "text.npy holds <U1 entries; expected real numbers"
     yield "vae.npz --data x.npy --divide 0", "--divide is 0; expected a finite number > 0"
     yield "vae.npz --shape 4 5", "shape is (4, 5), which has 20 numbers; the model has D = 16"
     yield "vae.npz --shape 2 2 4", "expected (rows, columns) of an image, (rows, columns, 3)"
