@@ -245,6 +245,8 @@ def test_describe_prints_the_data_and_the_way_on(table, capsys):
     assert f"python -m npvae train {table} --label home" in out
     np.save("x.npy", np.column_stack([x, np.ones(60)]))
     assert "train x.npy --drop 4\n" in run(capsys, "describe", "x.npy")[1]
+    out = run(capsys, "describe", "x.npy", "--drop", "0", "2")[1]
+    assert "train x.npy --drop 0 2 4\n" in out  # numbers are those of the file
 
 
 def test_a_model_is_trained_and_judged(table, capsys):

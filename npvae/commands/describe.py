@@ -22,7 +22,7 @@ def main(arguments):
 
 def _describe(args):
     data = read_data(args.data, drop=args.drop, label=args.label)
-    description = describe_rows(data.x, data.names)
+    description = describe_rows(data.x, data.titles)
     print(description)
     drop = [*args.drop, *(_named(description, d) for f in description.faults for d in f.drop)]
     line = ["python -m npvae train", shlex.quote(str(args.data))]

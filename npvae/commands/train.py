@@ -78,7 +78,7 @@ def main(arguments):
 def _train(args, command):
     _check_out(args)
     data = read_data(args.data, drop=args.drop, label=args.label)
-    about = describe_rows(data.x, data.names)
+    about = describe_rows(data.x, data.titles)
     choice = choose(data.x, about, args.likelihood, args.divide)
     x = divided(data.x, choice.divide)
     init_rng, split_rng, train_rng = np.random.default_rng(args.seed).spawn(3)

@@ -24,6 +24,12 @@ class Data(NamedTuple):
     names: list[str] | None  # (D,), of columns
     shape: tuple[int, ...] | None  # of a picture
     labels: np.ndarray | None  # (N,)
+    numbers: Sequence[int]  # (D,), of the columns in the file
+
+    @property
+    def titles(self) -> list[str]:
+        """What the columns are called: their names, or their numbers in the file."""
+        return self.names or [f"column {d}" for d in self.numbers]
 
 
 def read_data(
@@ -74,20 +80,21 @@ def _of_table(path, drop, label, keep, usual_label):
     else:
         columns = find_columns(names, width, keep, path)
     x, labels = read_columns(table, rows, columns, apart)
-    return Data(x, names and [names[d] for d in columns], None, labels)
+    return Data(x, names and [names[d] for d in columns], None, labels, columns)
 
 
 def _of_array(path, array, drop, label):
     if array.ndim < 2 or 0 in array.shape:
         raise ValueError(f"{path} has shape {array.shape}; expected (N, D), or N images")
     real_numbers(str(path), array)
-    if not drop and label is None:
-        shape = array.shape[1:] if array.ndim > 2 else None
-        return Data(array.reshape(len(array), -1), None, shape, None)
     x = array.reshape(len(array), -1)
-    apart = None if label is None else find_columns(None, x.shape[1], [label], path)[0]
-    columns = _left(None, x.shape[1], drop, apart, path)
-    return Data(x[:, columns], None, None, None if apart is None else x[:, apart].astype(str))
+    D = x.shape[1]
+    if not drop and label is None:
+        return Data(x, None, array.shape[1:] if array.ndim > 2 else None, None, range(D))
+    apart = None if label is None else find_columns(None, D, [label], path)[0]
+    columns = _left(None, D, drop, apart, path)
+    labels = None if apart is None else x[:, apart].astype(str)
+    return Data(x[:, columns], None, None, labels, columns)
 
 
 def _left(names, width, drop, apart, path):
