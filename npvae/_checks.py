@@ -49,10 +49,11 @@ def check_choice(name, value, choices):
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
 
 
-def matrix(name, value, *, columns, letters, dtype, keep=()) -> np.ndarray:
+def matrix(name, value, *, columns, letters, dtype, keep=(), holes=False) -> np.ndarray:
     """value as a C-contiguous (N, columns) array of dtype, N >= 1, every entry finite.
 
-    letters names the shape in errors, such as "(N, D)"; an array of a dtype in keep keeps it.
+    letters names the shape in errors, such as "(N, D)"; an array of a dtype in keep keeps it; with
+    holes, an entry may be NaN.
     Raises TypeError if the entries are not real numbers, ValueError otherwise.
     """
     array, labels = real_numbers(name, value)
@@ -67,7 +68,7 @@ def matrix(name, value, *, columns, letters, dtype, keep=()) -> np.ndarray:
     with np.errstate(over="ignore"):  # told below, with the place
         array = np.ascontiguousarray(array, dtype=array.dtype if array.dtype in keep else dtype)
     if array.dtype.kind == "f":
-        _check_finite(name, array, labels)
+        _check_finite(name, array, labels, holes)
     return array
 
 
@@ -133,9 +134,9 @@ def _check_entries(name, value, array):
     raise TypeError(f"{name} holds {array.dtype} entries; expected real numbers{place}")
 
 
-def _check_finite(name, array, labels):
+def _check_finite(name, array, labels, holes):
     for start, rows in pieces(array):
-        finite = np.isfinite(rows)
+        finite = ~np.isinf(rows) if holes else np.isfinite(rows)
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
             entry = rows[row, column]

@@ -24,6 +24,10 @@ def check_choices(data_dim, latent_dim, likelihood, activation):
     check_positive_int("data_dim", data_dim)
     check_positive_int("latent_dim", latent_dim)
     check_is_likelihood(likelihood)
+    if likelihood.fixed_dim not in (None, data_dim):
+        raise ValueError(
+            f"data_dim is {data_dim}; the likelihood {likelihood!r} has {likelihood.fixed_dim}"
+        )
     check_choice("activation", activation, ACTIVATIONS)
 
 

@@ -70,7 +70,8 @@ def elbo(vae: VAE, x: np.ndarray, noise: np.ndarray, objective: Objective = CLOS
     objective.check_samples(len(noise))
     Z = vae.latent_dim
 
-    encoder_hidden, heads = stack(x, vae.params.encoder, ACTIVATIONS[vae.activation])
+    encoder_input = vae.likelihood.encoder_input(x)
+    encoder_hidden, heads = stack(encoder_input, vae.params.encoder, ACTIVATIONS[vae.activation])
     mu, logvar = heads[:, :Z].copy(), heads[:, Z:].copy()
     kl = gaussian_kl(mu, logvar)
     z = reparameterize(mu, logvar, noise)
@@ -134,8 +135,9 @@ def elbo_backward(
     # mu, logvar = heads[:, :Z], heads[:, Z:]: all roads meet
     dheads = np.concatenate([dmu + roads.dmu, dlogvar + roads.dlogvar], axis=-1)
 
-    # encoder_hidden, heads = stack(x, encoder)
-    inputs = dheads, x, params.encoder, activation, trace.encoder_hidden
+    # encoder_hidden, heads = stack(encoder_input, encoder)
+    encoder_input = vae.likelihood.encoder_input(x)
+    inputs = dheads, encoder_input, params.encoder, activation, trace.encoder_hidden
     stack_backward(*inputs, out=grads.encoder)
     return grads
 

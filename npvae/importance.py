@@ -154,9 +154,17 @@ def draw_log_weights(vae, x, mu, logvar, draws, *, rng):
     x (B, D), mu, logvar (B, Z) -> log_w (draws, B)
     """
     noise = rng.standard_normal((draws, *mu.shape), vae.dtype)
+    return weigh(vae, x, mu, logvar, noise)[1]
+
+
+def weigh(vae, x, mu, logvar, noise):
+    """What the decoder emits at draws from q(z|x), and their log w.       [objectives.10]
+
+    x (B, D), mu, logvar (B, Z), noise (K, B, Z) -> output (K, B, W), log_w (K, B)
+    """
     z = reparameterize(mu, logvar, noise)
-    _, _, log_px_z = decode(vae, x, z)
-    return log_px_z - log_ratio(z, logvar, noise)
+    _, output, log_px_z = decode(vae, x, z)
+    return output, log_px_z - log_ratio(z, logvar, noise)
 
 
 def no_weights(B):

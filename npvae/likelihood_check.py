@@ -56,7 +56,7 @@ def check_likelihood(
     output = rng.standard_normal((2, len(x), likelihood.output_width(x.shape[1])))
     for dtype in (np.float32, np.float64):
         _check_forms(likelihood, x.astype(dtype), output.astype(dtype), rng)
-    learned = likelihood.init_learned(np.float64)
+    learned = likelihood.init_learned(np.float64, x.shape[1])
     gradient = _check_gradient(likelihood, x, output, learned, rng)
     checks = [
         _check_row(likelihood, row, row_output, learned, draws, rng)
@@ -70,7 +70,7 @@ def check_likelihood(
 def _check_forms(likelihood, x, output, rng):
     """Shapes and dtypes, and that nothing is NaN or inf."""
     (L, B, W), D, dtype = output.shape, x.shape[1], x.dtype
-    learned = likelihood.init_learned(dtype)
+    learned = likelihood.init_learned(dtype, D)
     log_px_z = likelihood.log_prob(x, output, **learned)
     g = np.ones((L, B), dtype)
     mean = likelihood.mean(output)

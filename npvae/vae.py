@@ -82,7 +82,7 @@ class VAE:
         check_rng(rng)
         (rng,) = rng.spawn(1)
 
-        widths = (data_dim, *encoder_hidden, 2 * latent_dim)
+        widths = (likelihood.input_width(data_dim), *encoder_hidden, 2 * latent_dim)
         encoder = init_layers(widths, weight_init, dtype=dtype, rng=rng)
         encoder[-1].W[:, latent_dim:] *= LOGVAR_HEAD_SCALE
         widths = (latent_dim, *decoder_hidden, likelihood.output_width(data_dim))
@@ -92,13 +92,13 @@ class VAE:
             row = matrix("x_mean", row, columns=data_dim, letters="(1, D)", dtype=dtype)
             likelihood.check_mean("x_mean", row)
             decoder[-1].b[:] = likelihood.output_bias(row[0])
-        params = Params(encoder, decoder, likelihood.init_learned(dtype))
+        params = Params(encoder, decoder, likelihood.init_learned(dtype, data_dim))
         return cls(params, likelihood, activation)
 
     @property
     def data_dim(self) -> int:
         """D."""
-        return self.params.encoder[0].W.shape[0]
+        return self.likelihood.data_dim(self.params.encoder[0].W.shape[0])
 
     @property
     def latent_dim(self) -> int:
@@ -122,7 +122,8 @@ class VAE:
         with kernels.pace("encode", self.params.rows[0].size) as lap:
             for batch in self.batches(x, unit, ENCODED_ROWS):
                 rows = slice(start, start := start + len(batch))
-                _, heads = stack(batch, self.params.encoder, ACTIVATIONS[self.activation])
+                read = self.likelihood.encoder_input(batch)
+                _, heads = stack(read, self.params.encoder, ACTIVATIONS[self.activation])
                 mu[rows], logvar[rows] = np.split(heads, 2, axis=-1)
                 lap()
         return mu, logvar
@@ -176,7 +177,7 @@ class VAE:
         Raises as `check_data` does.
         """
         form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
-        rows = matrix(name, x, **form, keep=(np.uint8,))
+        rows = matrix(name, x, **form, keep=(np.uint8,), holes=likelihood.allows_holes)
         return rows, likelihood.check_support(name, rows)
 
     def batches(self, rows: np.ndarray, unit: int, size: int) -> Iterator[np.ndarray]:
@@ -197,7 +198,8 @@ class VAE:
 
     def __repr__(self) -> str:
         """Widths from x to z, the decoder's if they do not mirror them, and the choices."""
-        encoder = [layer.W.shape[0] for layer in self.params.encoder] + [self.latent_dim]
+        hidden = [layer.b.size for layer in self.params.encoder[:-1]]
+        encoder = [self.data_dim, *hidden, self.latent_dim]
         decoder = [layer.W.shape[0] for layer in self.params.decoder] + [self.data_dim]
         widths = "-".join(map(str, encoder))
         if decoder != encoder[::-1]:

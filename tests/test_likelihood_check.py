@@ -40,7 +40,7 @@ class Gamma(npvae.Likelihood):
 
     support = (0, math.inf)
 
-    def init_learned(self, dtype):
+    def init_learned(self, dtype, data_dim):
         return {"log_shape": np.full(1, 0.5, dtype)}
 
     def log_prob(self, x, log_scale, log_shape):

@@ -71,7 +71,7 @@ def assert_gradient(likelihood, batch):
         dlearned = likelihood.log_prob_backward_learned(*args).values() if learned else ()
         return None, likelihood.log_prob_backward(*args), *dlearned
 
-    learned = likelihood.init_learned(np.float64).values()
+    learned = likelihood.init_learned(np.float64, 3).values()
     check_gradient(
         likelihood.log_prob,
         backward,
@@ -344,7 +344,7 @@ def test_learned_width_draws():
 
 @DTYPES
 def test_a_learned_width_starts_where_it_was_told(dtype):
-    (logvar,) = LearnedGaussian(np.float32(0.25)).init_learned(dtype).values()
+    (logvar,) = LearnedGaussian(np.float32(0.25)).init_learned(dtype, 3).values()
     assert (logvar.dtype, logvar.shape) == (dtype, (1,))
     assert logvar == np.array(math.log(1 / 16), dtype)
 
@@ -601,7 +601,7 @@ def test_bits_per_dim():
 
 def best_by_search(likelihood, x):
     """The best mean log p of x under one output for all rows, by following the gradient."""
-    names = list(likelihood.init_learned(np.float64))
+    names = list(likelihood.init_learned(np.float64, 3))
     width = likelihood.output_width(x.shape[1])
     g = np.full((1, len(x)), 1 / len(x))
 
@@ -683,7 +683,7 @@ def test_floor_of_mnist():
 def test_samples_of_z_do_not_meet(likelihood):
     rng = np.random.default_rng(5)
     x, output = rng.random((4, 5)), rng.standard_normal((3, 4, likelihood.output_width(5)))
-    learned = likelihood.init_learned(np.float64)
+    learned = likelihood.init_learned(np.float64, 3)
     alone = [likelihood.log_prob(x, output_l[None], **learned)[0] for output_l in output]
     np.testing.assert_allclose(likelihood.log_prob(x, output, **learned), alone, rtol=1e-14)
 
@@ -708,7 +708,7 @@ def test_output_bias_of_a_pixel_that_never_changes_is_finite(likelihood):
 def test_dtype_in_dtype_out(likelihood, dtype):
     rng = np.random.default_rng(6)
     x, output = rng.random((4, 5), dtype), np.ones((3, 4, likelihood.output_width(5)), dtype)
-    learned = likelihood.init_learned(dtype)
+    learned = likelihood.init_learned(dtype, 3)
     value = likelihood.log_prob(x, output, **learned)
     results = [
         value,
@@ -733,6 +733,13 @@ def test_the_likelihoods_go_by_their_names():
         "LearnedGaussian",
         "ContinuousBernoulli",
         "Categorical",
+        "ColumnGaussian",
+        "StudentT",
+        "Poisson",
+        "NegativeBinomial",
+        "Standardized",
+        "Product",
+        "Holes",
     ]
     for name, cls in LIKELIHOODS.items():
         assert cls.__name__ == name
@@ -908,4 +915,4 @@ def test_a_mean_of_levels_need_not_be_a_level():
 @ALL
 def test_a_draw_needs_a_generator(likelihood):
     with pytest.raises(TypeError, match=r"rng is 0 \(int\); expected a numpy.random.Generator"):
-        likelihood.draw(np.zeros((1, 2)), rng=0, **likelihood.init_learned(np.float64))
+        likelihood.draw(np.zeros((1, 2)), rng=0, **likelihood.init_learned(np.float64, 3))

@@ -276,7 +276,7 @@ class Half(npvae.Likelihood):
 class Learns(npvae.Bernoulli):
     """And does not say how."""
 
-    def init_learned(self, dtype):
+    def init_learned(self, dtype, data_dim):
         return {"scale": np.ones(1, dtype)}
 
 

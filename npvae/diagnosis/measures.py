@@ -69,9 +69,9 @@ def measure(vae, x, unit, *, binarized=False):
         grey=grey,
         entropy=entropy,
         has_width=has_width,
-        constant=sample.min(axis=0) == sample.max(axis=0),
+        constant=np.fmin.reduce(sample) == np.fmax.reduce(sample),
         deviation=deviation,
-        largest=float(max(sample.max(), -sample.min())),
+        largest=float(np.abs(likelihood.encoder_input(sample)).max()),
     )
 
 
@@ -82,7 +82,8 @@ def optimism(likelihood, x):
     Of a Gaussian whose width is given, p counts each mean Var[x_d]/σ² times, if that is above 1.
     """
     N, D = x.shape
-    p = likelihood.output_width(D) + len(likelihood.init_learned(x.dtype))
+    learned = likelihood.init_learned(x.dtype, D).values()
+    p = likelihood.output_width(D) + sum(array.size for array in learned)
     if isinstance(likelihood, Gaussian):
         variance = np.var(x, axis=0, dtype=np.float64)
         p = np.sum(np.maximum(1, variance / likelihood.sigma**2))

@@ -8,9 +8,14 @@ of x, and the floor, the best value of a decoder that ignores z.
 from .base import Likelihood
 from .bernoulli import Bernoulli, binarize, binarize_rows
 from .categorical import Categorical, bits_per_dim
+from .columns import ColumnGaussian, StudentT
 from .continuous_bernoulli import ContinuousBernoulli
+from .counts import NegativeBinomial, Poisson
 from .gaussian import Gaussian, HeteroscedasticGaussian
+from .holes import Holes
 from .learned_gaussian import LearnedGaussian
+from .product import Product
+from .standardized import Standardized
 
 LIKELIHOODS = {
     cls.__name__: cls
@@ -21,6 +26,13 @@ LIKELIHOODS = {
         LearnedGaussian,
         ContinuousBernoulli,
         Categorical,
+        ColumnGaussian,
+        StudentT,
+        Poisson,
+        NegativeBinomial,
+        Standardized,
+        Product,
+        Holes,
     )
 }
 
@@ -28,11 +40,18 @@ __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
     "Categorical",
+    "ColumnGaussian",
     "ContinuousBernoulli",
     "Gaussian",
     "HeteroscedasticGaussian",
+    "Holes",
     "LearnedGaussian",
     "Likelihood",
+    "NegativeBinomial",
+    "Poisson",
+    "Product",
+    "Standardized",
+    "StudentT",
     "binarize",
     "binarize_rows",
     "bits_per_dim",

@@ -17,16 +17,26 @@ class Categorical(Likelihood):
     """x_d ∈ {0, 1, …, levels − 1} / (levels − 1), each with a probability of its own.
 
     The decoder's output (L, B, D·levels) is read as (L, B, D, levels): a logit a level.
-    Raises TypeError or ValueError unless levels is an integer in 2 … 65536.
+    whole   x_d ∈ {0, 1, …, levels − 1}: numbers that only name a category, in no order. The
+            encoder then reads a 1 at the category's place and 0 at the others'
+    Raises TypeError or ValueError unless levels is an integer in 2 … 65536 and whole is a bool.
     """
 
     levels: int = 256
+    whole: bool = False
 
     def __post_init__(self):
+        if not isinstance(self.whole, bool):
+            raise TypeError(f"whole is {self.whole!r}; expected True or False")
         check_positive_int("levels", self.levels)
         if not 2 <= self.levels <= 65536:
             raise ValueError(f"levels is {self.levels}; expected an integer in 2 … 65536")
         object.__setattr__(self, "levels", int(self.levels))  # JSON knows no np.int64
+
+    @property
+    def reads_x(self) -> bool:  # type: ignore[override]
+        """Unless the numbers only name a category."""
+        return not self.whole
 
     @property
     def support(self) -> np.ndarray:  # type: ignore[override]
@@ -35,6 +45,8 @@ class Categorical(Likelihood):
 
     def log_prob(self, x: np.ndarray, output: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_d [a_dk − log Σ_j e^a_dj],  k = (levels − 1) x_d. [likelihoods.27]
+
+        If whole, k is x_d itself, here and in all that follows.
 
         x (B, D), output (L, B, D·levels) -> log_px_z (L, B), in nats
         The largest logit's own e^0 = 1 is added by log1p, which keeps the digits of a level that
@@ -96,14 +108,26 @@ class Categorical(Likelihood):
         """Numbers that the decoder emits for D numbers of data: levels logits for each."""
         return data_dim * self.levels
 
+    def encoder_input(self, x: np.ndarray) -> np.ndarray:
+        """x; if whole, [k = j] for every level j.        (B, D) -> (B, I)      [tables.22]"""
+        if not self.whole:
+            return x
+        return np.equal(x[..., None], self.support).reshape(len(x), -1).astype(x.dtype)
+
+    def input_width(self, data_dim: int) -> int:
+        """I: D, or a number for each level."""
+        return data_dim * self.levels if self.whole else data_dim
+
     def output_bias(self, x_mean: np.ndarray) -> np.ndarray:
         """The b with mean(b) = x_mean and b_dk = a_d k/(levels − 1).    [likelihoods.7]
 
-        x_mean (D,) -> (D·levels,), x_mean clipped to [0.001, 0.999]
+        x_mean (D,) -> (D·levels,), x_mean/(levels − 1), if whole, clipped to [0.001, 0.999]
         Of all probabilities with that mean these have the largest entropy.
         """
-        values = self._values(np.float64)
-        a = invert_mean(lambda a: self.mean(np.ravel(a[:, None] * values)), x_mean)
+        values = self._share(self._values(np.float64))
+        a = invert_mean(
+            lambda a: self._share(self.mean(np.ravel(a[:, None] * values))), self._share(x_mean)
+        )
         return np.ravel(a[:, None] * values.astype(a.dtype))
 
     def check_support(self, name: str, x: np.ndarray) -> int:
@@ -113,17 +137,24 @@ class Categorical(Likelihood):
         to rounding; and if the largest of uint8 x is above 0 and at most half of levels − 1,
         since that may be a white pixel or a dark one.
         """
-        if x.dtype == np.uint8:
+        if x.dtype == np.uint8 and not self.whole:
             check_grey_levels(name, x, self.levels - 1, "take Categorical({high} + 1)")
             return self.levels - 1
-        check_unit_interval(name, x, self.levels - 1)
+        if self.whole:
+            if not (x.min() >= 0 and x.max() < self.levels):
+                raise ValueError(
+                    f"{name} spans [{x.min():g}, {x.max():g}]; {self!r} expects whole numbers "
+                    f"in 0 … {self.levels - 1}"
+                )
+        else:
+            check_unit_interval(name, x, self.levels - 1)
         for _, rows in pieces(x):
             self._check_levels(name, rows)
         return 1
 
     def check_mean(self, name: str, x_mean: np.ndarray) -> None:
-        """Raise ValueError unless x_mean lies in [0, 1]; it need not be a level."""
-        check_unit_interval(name, x_mean, self.levels - 1)
+        """Raise ValueError unless x_mean lies between the levels; it need not be one."""
+        check_unit_interval(name, self._share(x_mean), self.levels - 1)
 
     def floor(self, x: np.ndarray) -> float:
         """max_p (1/N) Σ_n log p(x_n) = −Σ_d entropy of column d's histogram.  [likelihoods.33]
@@ -134,18 +165,27 @@ class Categorical(Likelihood):
         return -float(sum(np.sum(entr(frequency)) for frequency in histograms))
 
     def _check_levels(self, name, x):
-        k = x * (self.levels - 1)
+        k = x * self._steps
         off = np.abs(k - np.rint(k))
         if off.max() > max(1e-3, self.levels * np.finfo(x.dtype).eps):
             entry = x.flat[off.argmax()]
             raise ValueError(
                 f"{name} holds {entry:.6g}; a Categorical likelihood with {self.levels} levels "
-                f"expects k/{self.levels - 1} with an integer k"
+                f"expects k{'' if self.whole else f'/{self.levels - 1}'} with an integer k"
             )
 
     def _values(self, dtype):
         """x of each level, (levels,)."""
-        return np.arange(self.levels, dtype=dtype) / (self.levels - 1)
+        return np.arange(self.levels, dtype=dtype) / self._steps
+
+    def _share(self, x):
+        """x as a part of the way from the first level to the last."""
+        return x / (self.levels - 1) if self.whole else x
+
+    @property
+    def _steps(self):
+        """Levels from x = 0 to x = 1."""
+        return 1 if self.whole else self.levels - 1
 
     def _logits(self, output):
         """(…, D·levels) -> (…, D, levels)"""
@@ -153,7 +193,7 @@ class Categorical(Likelihood):
 
     def _level(self, x):
         """k of each x."""
-        return np.rint(x * (self.levels - 1)).astype(np.intp)
+        return np.rint(x * self._steps).astype(np.intp)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ class LearnedGaussian(Likelihood):
         if not isinstance(self.optimal, bool):
             raise TypeError(f"optimal is {self.optimal!r}; expected True or False")
 
-    def init_learned(self, dtype: DTypeLike) -> dict[str, np.ndarray]:
+    def init_learned(self, dtype: DTypeLike, data_dim: int) -> dict[str, np.ndarray]:
         """logvar (1,) = 2 log sigma."""
         return {"logvar": np.full(1, 2 * math.log(self.sigma), dtype)}
 

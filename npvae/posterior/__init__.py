@@ -9,6 +9,7 @@ bracket        log p(x) from below and from above, by annealing there and back
 observations   what is seen instead of x; separable: blur, and fewer pixels
 observed       p(y|z), the likelihood that an observation makes of p(x|z)
 restoring      x given y                                                   chapter 21
+imputing       what may stand in the holes of a table                      chapter 7c
 
 Not loaded by `import npvae`.
 """
@@ -17,6 +18,7 @@ from .annealing import annealing_schedule
 from .bracket import AnnealedLogLikelihood, annealed_log_likelihood, annealed_upper_bound, simulate
 from .convergence import effective_samples, split_r_hat
 from .hmc import Chains, sample
+from .imputing import Imputed, impute
 from .joint import Density, log_joint, log_joint_backward, posterior_density
 from .observations import Linear, Noise, Observation, Pixels
 from .restoring import MostLikely, Restored, log_predictive, most_likely, restore
@@ -30,6 +32,7 @@ __all__ = [
     "Chains",
     "Density",
     "Fewer",
+    "Imputed",
     "Linear",
     "MostLikely",
     "Noise",
@@ -41,6 +44,7 @@ __all__ = [
     "annealed_upper_bound",
     "annealing_schedule",
     "effective_samples",
+    "impute",
     "log_joint",
     "log_joint_backward",
     "log_predictive",

@@ -14,6 +14,7 @@ import numpy as np
 from .._checks import check_rng
 from ..likelihoods import Gaussian, LearnedGaussian, Likelihood
 from ..likelihoods.gaussian import LOG_2PI
+from ..likelihoods.holes import FILLER
 from .observations import Observation, Pixels
 
 
@@ -31,6 +32,10 @@ class Observed(Likelihood):
     def output_width(self, data_dim: int) -> int:
         """That of p(x|z): the decoder knows nothing of y."""
         return self.likelihood.output_width(data_dim)
+
+    def data_dim(self, input_width: int) -> int:
+        """D of x: the encoder knows nothing of y."""
+        return self.likelihood.data_dim(input_width)
 
     def mean(self, output: np.ndarray) -> np.ndarray:
         """E[y|z] = A E[x|z].        output (…, N, W) -> (…, N, M)            [observations.6]"""
@@ -54,13 +59,9 @@ class ObservedPixels(Observed):
         """log p(y|z) = Σ_{d seen} log p(x_d|z): a hidden pixel is left out.   [observations.7]
 
         y (N, D), output (L, N, W) -> (L, N), in nats
-        Each seen pixel is given to p(x|z) as an image of one pixel.
         """
-        rows, pixels, columns = self._seen(*y.shape)
-        log_px_z = self.likelihood.log_prob(
-            y[rows, pixels, None], output[:, rows[:, None], columns], **learned
-        )
-        return np.add.reduceat(log_px_z, np.searchsorted(rows, np.arange(len(y))), axis=1)
+        terms = self.likelihood.terms(self._filled(y), output, **learned)
+        return terms.sum(axis=-1, where=self.observation.mask)
 
     def log_prob_backward(
         self, dlog_py_z: np.ndarray, y: np.ndarray, output: np.ndarray, **learned
@@ -69,12 +70,8 @@ class ObservedPixels(Observed):
 
         dlog_py_z (L, N), y (N, D), output (L, N, W) -> (L, N, W)
         """
-        rows, pixels, columns = self._seen(*y.shape)
-        doutput = np.zeros_like(output)
-        doutput[:, rows[:, None], columns] = self.likelihood.log_prob_backward(
-            dlog_py_z[:, rows], y[rows, pixels, None], output[:, rows[:, None], columns], **learned
-        )
-        return doutput
+        dterms = dlog_py_z[..., None] * self.observation.mask
+        return self.likelihood.terms_backward(dterms, self._filled(y), output, **learned)
 
     def restored(self, y: np.ndarray, output: np.ndarray, **learned) -> np.ndarray:
         """E[x_d|z, y] = y_d where d is seen, E[x_d|z] elsewhere.             [observations.9]
@@ -83,10 +80,9 @@ class ObservedPixels(Observed):
         """
         return np.where(self.observation.mask, y, self.likelihood.mean(output))
 
-    def _seen(self, N, D):
-        """Row and number of every seen pixel (S,), and its columns of the output (S, w)."""
-        rows, pixels = np.nonzero(np.broadcast_to(self.observation.mask, (N, D)))
-        return rows, pixels, self.likelihood.columns(pixels, D)
+    def _filled(self, y):
+        """y with some number in each hidden pixel, whose term is left out."""
+        return np.where(self.observation.mask, y, y.dtype.type(FILLER))
 
 
 class ObservedLinear(Observed):

@@ -18,6 +18,7 @@ from .._choices import check_choices, check_dtype, check_weight_init, check_widt
 from ..activations import ACTIVATIONS
 from ..dense import dense_backward_input, init_layers, stack, stack_backward
 from ..likelihoods import Likelihood
+from ..likelihoods._protocol import check_reads_x
 from ..params import Stacks
 from ..training import Rows
 
@@ -62,6 +63,7 @@ class Autoencoder:
             else check_widths("decoder_hidden", decoder_hidden)
         )
         check_choices(data_dim, latent_dim, likelihood, activation)
+        check_reads_x(likelihood)
         dtype = check_dtype(dtype)
         check_weight_init(weight_init, dtype)
         check_rng(rng)
@@ -77,7 +79,7 @@ class Autoencoder:
             likelihood.check_mean("x_mean", row)
             decoder[-1].b[:] = likelihood.output_bias(row[0])
         stacks = {"encoder": encoder, "decoder": decoder}
-        return cls(Stacks(stacks, likelihood.init_learned(dtype)), likelihood, activation)
+        return cls(Stacks(stacks, likelihood.init_learned(dtype, data_dim)), likelihood, activation)
 
     @property
     def data_dim(self) -> int:

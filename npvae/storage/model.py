@@ -7,10 +7,11 @@ import numpy as np
 from .._checks import check_choice, check_positive_int
 from .._choices import check_choices, check_widths
 from ..dense import Layer
-from ..likelihoods import LIKELIHOODS
+from ..likelihoods import LIKELIHOODS, Likelihood
 from . import archive
 
 RUN = "run/"  # begins the names of a run's arrays
+DAMAGED = KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError
 
 
 def save(path, params, likelihood, activation, condition_dim=0, *, run=None, beside=None):
@@ -30,14 +31,12 @@ def save(path, params, likelihood, activation, condition_dim=0, *, run=None, bes
 
 def header_of(params, likelihood, activation, condition_dim=0):
     """What a file says of a model beside its arrays."""
-    own = type(likelihood) in LIKELIHOODS.values()
     header = {
-        "data_dim": params.encoder[0].W.shape[0] - condition_dim,
+        "data_dim": likelihood.data_dim(params.encoder[0].W.shape[0] - condition_dim),
         "latent_dim": params.decoder[0].W.shape[0] - condition_dim,
         "hidden": [layer.b.size for layer in params.encoder[:-1]],
         "decoder_hidden": [layer.b.size for layer in params.decoder[:-1]],
-        "likelihood": _name(likelihood),
-        "likelihood_options": vars(likelihood) if own else {},
+        **_described(likelihood),
         "activation": activation,
         "dtype": params.rows[0].dtype.name,
     }
@@ -54,9 +53,8 @@ def load(path, likelihood, *, conditional=False):
         header = header.get("model")
         arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
     try:
-        name = header["likelihood"]
-        chosen, shapes = _read_choices(header, None if name in LIKELIHOODS else likelihood)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        chosen, shapes = _read_choices(header, likelihood)
+    except DAMAGED as error:
         raise ValueError(f"{path} has a damaged header: {error}") from error
     if likelihood not in (None, chosen):
         raise ValueError(f"{path} has the likelihood {chosen}; {likelihood} was passed")
@@ -88,11 +86,37 @@ def _forms(shapes, dtype):
     return {name: (shape, dtype) for name, shape in shapes.items()}
 
 
-def _name(likelihood):
-    """What a file calls it: npvae's own by their names, others by their modules' as well."""
+def _described(likelihood):
+    """What a file says of it: npvae's own by name and options, others by name and module."""
     kind = type(likelihood)
-    own = LIKELIHOODS.get(kind.__name__) is kind
-    return kind.__name__ if own else f"{kind.__module__}.{kind.__qualname__}"
+    if LIKELIHOODS.get(kind.__name__) is not kind:
+        return {"likelihood": f"{kind.__module__}.{kind.__qualname__}", "likelihood_options": {}}
+    options = {name: _plain(value) for name, value in vars(likelihood).items()}
+    return {"likelihood": kind.__name__, "likelihood_options": options}
+
+
+def _plain(value):
+    """A likelihood's choice as JSON has it: likelihoods may hold others."""
+    if isinstance(value, Likelihood):
+        return _described(value)
+    return [_plain(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _built(value):
+    """The choice that `_plain` wrote."""
+    if isinstance(value, dict):
+        options = {name: _built(v) for name, v in value["likelihood_options"].items()}
+        return _own(value["likelihood"])(**options)
+    return tuple(map(_built, value)) if isinstance(value, list) else value
+
+
+def _own(name):
+    if name not in LIKELIHOODS:
+        raise ValueError(
+            f"its likelihood is {name}; expected one of {', '.join(LIKELIHOODS)}, or that one "
+            "as load(…, likelihood=…)"
+        )
+    return LIKELIHOODS[name]
 
 
 def _read_choices(header, likelihood=None):
@@ -101,14 +125,9 @@ def _read_choices(header, likelihood=None):
     Raises KeyError, TypeError or ValueError if the header holds anything else.
     """
     header = dict(header)
-    name, options = header.pop("likelihood"), header.pop("likelihood_options")
-    if likelihood is None and name in LIKELIHOODS:
-        likelihood = LIKELIHOODS[name](**options)
-    if likelihood is None or _name(likelihood) != name:
-        raise ValueError(
-            f"its likelihood is {name}; expected one of {', '.join(LIKELIHOODS)}, or that one "
-            "as load(…, likelihood=…)"
-        )
+    described = {name: header.pop(name) for name in ("likelihood", "likelihood_options")}
+    if likelihood is None or _described(likelihood) != described:
+        likelihood = _built(described)
     return likelihood, _shapes(likelihood, **header)
 
 
@@ -129,7 +148,7 @@ def _shapes(
     hidden = check_widths("hidden", hidden)
     decoder_hidden = check_widths("decoder_hidden", decoder_hidden)
     stacks = {
-        "encoder": (data_dim + condition_dim, *hidden, 2 * latent_dim),
+        "encoder": (likelihood.input_width(data_dim) + condition_dim, *hidden, 2 * latent_dim),
         "decoder": (latent_dim + condition_dim, *decoder_hidden, likelihood.output_width(data_dim)),
     }
     if condition_dim != 0:
@@ -141,5 +160,5 @@ def _shapes(
     for part, widths in stacks.items():
         for i, shape in enumerate(pairwise(widths)):
             shapes |= {f"{part}/{i}/W": shape, f"{part}/{i}/b": shape[1:]}
-    learned = likelihood.init_learned(np.dtype(dtype))
+    learned = likelihood.init_learned(np.dtype(dtype), data_dim)
     return shapes | {f"likelihood/{name}": array.shape for name, array in learned.items()}

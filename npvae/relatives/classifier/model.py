@@ -59,7 +59,7 @@ class Predictor:
         check_positive_int("target_dim", target_dim)
         check_is_likelihood(likelihood)
         dtype = check_dtype(dtype)
-        if likelihood.init_learned(dtype):
+        if likelihood.init_learned(dtype, target_dim):
             raise ValueError(f"likelihood is {likelihood!r}; expected one that learns nothing")
         if isinstance(likelihood, Categorical) and target_dim != 1:
             raise ValueError(f"target_dim is {target_dim}; a Categorical expects one label a row")

@@ -80,7 +80,7 @@ def conditional_elbo(
     check_objective(objective)
     objective.check_samples(len(noise))
 
-    encoder_input = beside(x, condition)
+    encoder_input = beside(model.likelihood.encoder_input(x), condition)
     activation = ACTIVATIONS[model.activation]
     encoder_hidden, heads = stack(encoder_input, model.params.encoder, activation)
     prior_hidden, m, log_s2 = conditional_prior(model, condition)

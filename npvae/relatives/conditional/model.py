@@ -108,7 +108,7 @@ class ConditionalVAE:
     @property
     def data_dim(self) -> int:
         """D."""
-        return self.params.encoder[0].W.shape[0] - self.condition_dim
+        return self.likelihood.data_dim(self.params.encoder[0].W.shape[0] - self.condition_dim)
 
     @property
     def condition_dim(self) -> int:
@@ -134,10 +134,11 @@ class ConditionalVAE:
         """
         c = self.check_condition("condition", condition, 1)
         _, m, log_s2 = conditional_prior(self, c)
-        s, D, Z = np.exp(log_s2 / 2), self.data_dim, self.latent_dim
+        s, Z = np.exp(log_s2 / 2), self.latent_dim
         encoder, decoder = list(self.params.encoder), list(self.params.decoder)
         W, b = encoder[0]
-        encoder[0] = Layer(W[:D], b + (c @ W[D:])[0])
+        of_x = len(W) - self.condition_dim
+        encoder[0] = Layer(W[:of_x], b + (c @ W[of_x:])[0])
         W, b = encoder[-1]
         scale, shift = np.hstack([1 / s, np.ones_like(s)]), np.hstack([-m / s, -log_s2])
         encoder[-1] = Layer(W * scale, (b * scale + shift)[0])
@@ -162,7 +163,9 @@ class ConditionalVAE:
         rows, activation = self.rows("x", x), ACTIVATIONS[self.activation]
         c = self.check_condition("condition", condition, len(rows.x))
         heads = [
-            stack(beside(batch, c[at]), self.params.encoder, activation)[1]
+            stack(
+                beside(self.likelihood.encoder_input(batch), c[at]), self.params.encoder, activation
+            )[1]
             for batch, at in rows.in_order(ENCODED_ROWS)
         ]
         mu, logvar = np.split(np.concatenate(heads), 2, axis=-1)
@@ -204,8 +207,9 @@ class ConditionalVAE:
         x (N, D). Raises TypeError or ValueError if x is not a finite (N, D) array in the support.
         """
         form = {"columns": self.data_dim, "letters": "(N, D)", "dtype": self.dtype}
-        kept = matrix(name, x, **form, keep=(np.uint8,))
-        unit = (likelihood or self.likelihood).check_support(name, kept)
+        likelihood = likelihood or self.likelihood
+        kept = matrix(name, x, **form, keep=(np.uint8,), holes=likelihood.allows_holes)
+        unit = likelihood.check_support(name, kept)
         return Rows(kept, unit, self.dtype)
 
     def check_condition(self, name: str, condition: ArrayLike, n: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ..._checks import check_positive_int
 from ...likelihoods import Categorical, LearnedGaussian, Likelihood
+from ...likelihoods._protocol import check_is_likelihood, check_reads_x
 from ..classifier import Predictor
 from ..conditional import ConditionalVAE
 from .joined import Joined
@@ -52,6 +53,8 @@ class SemiSupervisedVAE:
         check_positive_int("classes", classes)
         if classes < 2:
             raise ValueError(f"classes is {classes}; expected at least 2")
+        check_is_likelihood(likelihood)
+        check_reads_x(likelihood)
         if isinstance(likelihood, LearnedGaussian) and likelihood.optimal:
             raise ValueError(f"likelihood is {likelihood!r}; expected one that a gradient moves")
         hidden = tuple(hidden) if isinstance(hidden, Iterable) else hidden
