@@ -8,7 +8,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from npvae.sklearn import VAE
 
-SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 3, "n_draws": 10}
+SMALL = {"n_components": 2, "hidden_layer_sizes": (8,), "max_iter": 3, "batch_size": 16, "n_draws": 10}
 
 
 @pytest.mark.filterwarnings("ignore::npvae.DiagnosisWarning")
