@@ -2,6 +2,7 @@
 
 estimator   VAE: features of a table, and how likely each row is
 choices     what the estimator's parameters may be, and the model that they ask for
+scores      what a fitted model is worth
 
 Not loaded by `import npvae`.
 """

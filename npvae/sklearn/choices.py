@@ -36,11 +36,13 @@ def new_model(estimator, X, *, rng):
     empty = np.isnan(X).all(axis=0)
     if empty.any():
         raise ValueError(f"column {empty.argmax()} of X holds NaN alone; drop it")
+    likelihood = choose_likelihood(X, estimator.likelihood, estimator.standardize)
+    likelihood.check_support("X", X)
     return Model.init(
         X.shape[1],
         hidden=estimator.hidden_layer_sizes,
         latent_dim=estimator.n_components,
-        likelihood=choose_likelihood(X, estimator.likelihood, estimator.standardize),
+        likelihood=likelihood,
         activation=estimator.activation,
         x_mean=np.nanmean(X, axis=0, dtype=np.float64),
         dtype=X.dtype,

@@ -13,17 +13,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._checks import check_positive_int
 from ..diagnosis import CollapseWarning, OverfittingWarning
-from ..evaluation import ACTIVE_VARIANCE
-from ..importance import weigh
 from ..likelihoods import Likelihood
 from ..objectives import ClosedForm
 from ..optimizers import Adam
 from ..training import Patience, train
 from ..training.telling import SETTLED_STEPS
 from .choices import check_parameters, choose_held_out, generator, new_model
+from .scores import log_px_by_shared_noise, warn_of_collapse
 
 VALIDATION_DRAWS = 1000  # of z at least, after each epoch: few rows are drawn for many times
-NUMBERS = 4_000_000  # that the decoder emits at once, as in `log_likelihood`
 
 
 class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
@@ -96,18 +94,18 @@ class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         Raises TypeError or ValueError if X or a parameter is not as described, and NonFiniteError
         as npvae.train does. Warns DiagnosisWarnings, such as CollapseWarning.
         """
-        X = self._start(X)
-        held_out = choose_held_out(self.validation_fraction, len(X), rng=self._rng)
+        rows = self._start(X)
+        held_out = choose_held_out(self.validation_fraction, len(rows), rng=self._rng)
         options = {}
         if held_out.any():
-            x_val = X[held_out]
+            x_val = rows[held_out]
             options = {
                 "x_val": np.repeat(x_val, math.ceil(VALIDATION_DRAWS / len(x_val)), axis=0),
                 "stop_when": Patience(self.n_iter_no_change),
                 "keep_best": True,
             }
-        self._train(X[~held_out], self.max_iter, **options)
-        self._warn_of_collapse(X)
+        self._train(rows[~held_out], self.max_iter, **options)
+        warn_of_collapse(self.model_, rows)
         return self
 
     def partial_fit(self, X: ArrayLike, y: object = None) -> VAE:
@@ -115,16 +113,20 @@ class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
         Raises and warns as `fit` does.
         """
-        X = self._rows(X) if hasattr(self, "model_") else self._start(X)
-        self._train(X, 1)
-        if self.n_iter_ * math.ceil(len(X) / self.batch_size) >= SETTLED_STEPS:
-            self._warn_of_collapse(X)
+        if hasattr(self, "model_"):
+            check_parameters(self)
+            rows = self._rows(X)
+        else:
+            rows = self._start(X)
+        self._train(rows, 1)
+        if self.n_iter_ * math.ceil(len(rows) / self.batch_size) >= SETTLED_STEPS:
+            warn_of_collapse(self.model_, rows)
         return self
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """mu, the mean of q(z|x).        X (N, D) -> (N, Z)"""
-        X = self._rows(X)
-        return self.model_.encode(X)[0]
+        rows = self._rows(X)
+        return self.model_.encode(rows)[0]
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """E[x|z], in the units of the data.        X, of z: (N, Z) -> (N, D)"""
@@ -138,16 +140,9 @@ class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         a score depends on its row and the model alone. It is too low on average, by less the larger
         K is. The density is per unit of X, so that scores of different models compare.
         """
-        X = self._rows(X)
+        rows = self._rows(X)
         check_positive_int("n_draws", self.n_draws)
-        model, K = self.model_, self.n_draws
-        noise = np.random.default_rng(0).standard_normal((K, 1, model.latent_dim), model.dtype)
-        at_once = max(1, NUMBERS // (K * model.likelihood.output_width(model.data_dim)))
-        scores = []
-        for x in model.batches(model.check_data("X", X), 1, at_once):
-            _, log_w = weigh(model, x, *model.encode(x), np.repeat(noise, len(x), axis=1))
-            scores.append(np.logaddexp.reduce(log_w, axis=0, dtype=np.float64) - math.log(K))
-        return np.concatenate(scores)
+        return log_px_by_shared_noise(self.model_, rows, self.n_draws)
 
     def score(self, X: ArrayLike, y: object = None) -> float:
         """The mean of `score_samples`, in nats: the higher, the better."""
@@ -171,7 +166,6 @@ class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
         X = self._rows(X, first=True)
         self._rng = generator(self.random_state)
         self.model_ = new_model(self, X, rng=self._rng)
-        self._optimizer = Adam(self.learning_rate)
         self.history_, self.n_iter_ = [], 0
         return X
 
@@ -185,35 +179,22 @@ class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
             raise ValueError("X holds NaN, and had none when VAE was fitted: fit on rows with some")
         return X
 
-    def _train(self, X, epochs, **options):
+    def _train(self, rows, epochs, **options):
+        params, optimizer = self.model_.params, Adam(self.learning_rate)
+        if self.n_iter_ > 0:
+            optimizer.recall(params.rows, self._memory)
+        choices = {"batch_size": self.batch_size, "objective": ClosedForm(beta=self.beta)}
         with warnings.catch_warnings():
-            # Both are about the last epoch; the best is kept, and judged afterwards.
-            warnings.simplefilter("ignore", OverfittingWarning)
-            warnings.simplefilter("ignore", CollapseWarning)
-            for epoch in train(
-                self.model_,
-                X,
-                epochs=epochs,
-                batch_size=self.batch_size,
-                optimizer=self._optimizer,
-                objective=ClosedForm(beta=self.beta),
-                rng=self._rng,
-                **options,
-            ):
+            # They are about the last epoch; the best is kept, and judged afterwards.
+            for kind in (CollapseWarning, OverfittingWarning):
+                warnings.simplefilter("ignore", kind)
+            options |= choices | {"epochs": epochs, "optimizer": optimizer, "rng": self._rng}
+            for epoch in train(self.model_, rows, **options):
                 self.history_.append(epoch)
                 self.n_iter_ += 1
                 if self.verbose:
                     print(epoch)
-
-    def _warn_of_collapse(self, X):
-        mu, _ = self.model_.encode(X)
-        if not (mu.var(axis=0) > ACTIVE_VARIANCE).any():
-            warnings.warn(
-                "no component is used: the decoder ignores z (posterior collapse). Likely causes: "
-                "columns that have nothing to do with each other, too few rows, or beta too large",
-                CollapseWarning,
-                stacklevel=3,
-            )
+        self._memory = optimizer.memory(params.rows)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
