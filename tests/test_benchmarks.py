@@ -198,7 +198,9 @@ def test_the_estimators_table_holds_every_column():
     assert done.returncode == 0, done.stderr
     heading, row = done.stdout.splitlines()
     assert max(len(heading), len(row)) <= 80
-    raw, pca, vae, pca_nats, vae_nats, seconds = map(float, row.removeprefix("iris, 150 × 4").split())
+    raw, pca, vae, pca_nats, vae_nats, seconds = map(
+        float, row.removeprefix("iris, 150 × 4").split()
+    )
     assert 90 < raw <= 100
     assert 80 < pca <= 100
     assert 40 < vae <= 100
