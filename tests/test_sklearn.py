@@ -201,7 +201,10 @@ def test_the_likelihood_is_chosen_by_the_data(X, choices, likelihood):
     assert repr(fitted.model_.likelihood) == likelihood
     assert np.isfinite(fitted.transform(X)).all()
     assert np.isfinite(fitted.score_samples(X)).all()
-    assert np.isfinite(fitted.sample(3)).all()
+    drawn = fitted.sample(50)
+    assert np.isfinite(drawn).all()
+    binary = likelihood in ("Bernoulli()", "Holes(Bernoulli())")
+    assert set(drawn.flat).issubset({0, 1}) == binary
 
 
 def test_the_saved_model_takes_rows_as_they_are(tmp_path):
@@ -256,6 +259,27 @@ def test_fit_keeps_the_epoch_that_was_best_on_what_it_held_out():
     np.testing.assert_array_equal(best.transform(X), fitted.transform(X))
 
 
+def test_what_is_held_out_judges_by_many_draws_and_warns_of_nothing():
+    """Of a model that stands still, a judgement moves with the draws alone: 20 rows × 50."""
+    X = table()
+    still = VAE(**SMALL | {"learning_rate": 1e-9, "max_iter": 15}).fit(X)
+    rows = [epoch.validation for epoch in still.history_]
+    spread = np.std([judged.elbo for judged in rows])
+    one_draw = np.std([npvae.evaluate(still.model_, X[:20], rng=rng).elbo for rng in generators()])
+    assert spread < one_draw / 3
+    few = {"max_iter": 150, "n_iter_no_change": 150, "learning_rate": 0.01}
+    assert VAE(**SMALL | few | {"hidden_layer_sizes": (64,)}).fit(X[:40]).n_iter_ == 150
+
+
+def generators():
+    return map(np.random.default_rng, range(15))
+
+
+@quiet
+def test_a_row_is_left_to_learn_from():
+    assert VAE(**SMALL | {"validation_fraction": 0.99}).fit(table(5)).n_iter_ == 3
+
+
 def test_without_rows_held_out_fit_goes_to_the_end():
     fitted = VAE(**SMALL | {"validation_fraction": 0, "max_iter": 7}).fit(table())
     assert fitted.n_iter_ == 7
@@ -286,6 +310,43 @@ def joblib_copy(joblib, estimator):
     return joblib.load(file)
 
 
+def test_adams_memory_makes_a_step_smaller_than_its_first():
+    """A first step moves every parameter by the learning rate, whatever the gradient's size."""
+    X = table()
+    estimator = VAE(**SMALL)
+    for _ in range(20):
+        estimator.partial_fit(X)
+    before = estimator.model_.copy()
+    estimator.set_params(batch_size=200).partial_fit(X)  # one step
+    rows = zip(before.params.rows, estimator.model_.params.rows, strict=True)
+    moved = np.concatenate([np.abs(a - b).ravel() for a, b in rows])
+    assert 0 < moved.mean() < 0.7 * estimator.learning_rate
+
+
+@quiet
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        {"n_components": 3},
+        {"hidden_layer_sizes": (8, 8)},
+        {"activation": "tanh"},
+        {"likelihood": npvae.StudentT()},
+        {"standardize": False},
+        {"beta": 0.5},
+        {"learning_rate": 1e-3},
+        {"batch_size": 17},
+        {"max_iter": 10},
+        {"validation_fraction": 0.2},
+        {"n_draws": 11},
+        {"random_state": 1},
+    ],
+    ids=lambda parameter: next(iter(parameter)),
+)
+def test_no_parameter_is_ignored(parameter):
+    X = table()
+    assert VAE(**SMALL | parameter).fit(X).score(X) != VAE(**SMALL).fit(X).score(X)
+
+
 def test_random_state_is_scikit_learns():
     X = table()
     first = VAE(**SMALL).fit(X)
@@ -314,6 +375,16 @@ def test_columns_with_nothing_in_common_are_told_as_collapse():
     with pytest.warns(npvae.CollapseWarning, match="no component is used") as told:
         VAE(**SMALL | {"beta": 20.0, "max_iter": 40, "validation_fraction": 0}).fit(X)
     assert {warning.filename for warning in told} == {__file__}
+
+
+def test_a_component_left_over_is_no_collapse():
+    X = table()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", npvae.DeadUnitsWarning)
+        fitted = VAE(6, random_state=0).fit(X)
+    used = fitted.transform(X).var(axis=0) > 0.01
+    assert used.any()
+    assert not used.all()
 
 
 def test_partial_fit_tells_of_collapse_only_when_the_model_had_time():
