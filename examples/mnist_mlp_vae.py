@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import logging
+import math
 import sys
 import tempfile
 import textwrap
@@ -257,7 +258,7 @@ def train(args, vae, x, x_val, rng, **choices):
         epochs=args.epochs,
         optimizer=OPTIMIZERS[args.optimizer](args.lr, weight_decay=args.weight_decay),
         batch_size=args.batch_size,
-        objective=objective(args),
+        objective=objective(args, len(x)),
         binarize=args.binarize == "dynamic",
         x_val=x_val,
         rng=rng,
@@ -265,12 +266,13 @@ def train(args, vae, x, x_val, rng, **choices):
     )
 
 
-def objective(args):
-    """The one that the arguments ask for, or a function of the epoch for a warm-up."""
+def objective(args, rows):
+    """The one that the arguments ask for, or a function of the step for a warm-up."""
     make = OBJECTIVES[args.objective]
-    if args.warm_up > 0:
-        return lambda epoch: make(args, args.beta * min(1, epoch / args.warm_up))
-    return make(args, args.beta)
+    if args.warm_up == 0 or args.beta == 0:
+        return make(args, args.beta)
+    rise = npvae.schedules.WarmUp(args.beta, args.warm_up * math.ceil(rows / args.batch_size))
+    return lambda step: make(args, rise(step))
 
 
 def compile_kernels(args, vae, x):
@@ -283,9 +285,9 @@ def compile_kernels(args, vae, x):
 
 def explain(args, vae, x):
     """What the numbers to come mean."""
-    chosen = objective(args)
+    chosen = objective(args, len(x))
     if callable(chosen):
-        chosen = f"{chosen(1)}, then more beta, up to {args.beta:g}"
+        chosen = f"{chosen(0)}, then more beta, up to {args.beta:g}"
     print(f"nats an image, higher is better: elbo = reconstruction − kl\nobjective: {chosen}")
     if args.binarize == "none" and args.likelihood == "bernoulli":
         entropy = vae.likelihood.entropy(x[:10_000]).mean()
@@ -413,7 +415,7 @@ def main():
     file, ended = out / "run.npz", []
     choices = {"checkpoint": file, "progress": sys.stderr.isatty()}
     if args.resume:
-        ended, choices["resume"] = npvae.past_epochs(file, objective(args)), file
+        ended, choices["resume"] = npvae.past_epochs(file, objective(args, len(x))), file
         print(f"going on after epoch {len(ended)}")
     with named(out / "arguments.json") as path:
         path.write_text(json.dumps(arguments(args), indent=2) + "\n")

@@ -7,8 +7,10 @@ quotients are coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsil
 
 A setting may be changed between steps, as a schedule of the learning rate does. It is checked
 wherever it is set, in the constructor or later, and a bad one leaves the optimizer as it was.
+With max_norm, dw is what `clip_by_norm` leaves of it.
 """
 
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
@@ -29,6 +31,7 @@ LIMITS = {
     "beta2": {"low": 0, "low_allowed": True, "high": 1},
     "epsilon": {"low": SMALLEST_EPSILON, "low_allowed": True},
     "weight_decay": {"low": 0, "low_allowed": True, "high": LARGEST_DECAY},
+    "max_norm": {"low": 0},
 }
 
 
@@ -66,9 +69,24 @@ class Resumable(Protocol):
 
 def _set_within_limits(optimizer, name, value):
     """Set an attribute; a setting, at any time, only to what its limits allow."""
-    if name in LIMITS:
+    if name in LIMITS and not (name == "max_norm" and value is None):
         check_number(name, value, **LIMITS[name])
     object.__setattr__(optimizer, name, value)
+
+
+def clip_by_norm(grads: Iterable[np.ndarray], max_norm: float | None) -> list[np.ndarray]:
+    """dw ← dw min(1, max_norm/‖dw‖),  ‖dw‖ over all arrays together.    [optimizers.11]
+
+    The arrays themselves if that changes nothing, max_norm is None, or one is not finite.
+    Pascanu, Mikolov & Bengio 2013, algorithm 1.
+    """
+    grads = list(grads)
+    if max_norm is None:
+        return grads
+    norm = math.sqrt(sum(float(np.sum(np.square(dw, dtype=np.float64))) for dw in grads))
+    if not max_norm < norm < math.inf:
+        return grads
+    return [dw * dw.dtype.type(max_norm / norm) for dw in grads]
 
 
 def _memory(optimizer, params):
@@ -85,18 +103,24 @@ class SGD:
     """Stochastic gradient descent with momentum; without it, the short step of [optimizers.1].
 
     Raises TypeError or ValueError unless learning_rate > 0, 0 <= momentum < 1,
-    0 <= weight_decay < 1e6. Polyak 1964; Sutskever et al. 2013, eqs. (1) and (2), whose velocity
-    is −learning_rate times this one.
+    0 <= weight_decay < 1e6, max_norm > 0 or None. Polyak 1964; Sutskever et al. 2013, eqs. (1)
+    and (2), whose velocity is −learning_rate times this one.
     """
 
     __setattr__, memory, recall = _set_within_limits, _memory, _recall
 
     def __init__(
-        self, learning_rate: float, *, momentum: float = 0.0, weight_decay: float = 0.0
+        self,
+        learning_rate: float,
+        *,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.max_norm = max_norm
         self._state = _State("velocity")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
@@ -104,7 +128,7 @@ class SGD:
 
         After t steps of one g, velocity = g (1 − momentumᵗ)/(1 − momentum).    [optimizers.3]
         """
-        for w, dw, velocity in self._state.beside(params, grads):
+        for w, dw, velocity in self._state.beside(params, clip_by_norm(grads, self.max_norm)):
             given = self.learning_rate, self.momentum, _decay(self, w)
             kernels.sgd_update(w, dw, velocity, *given)
 
@@ -113,23 +137,29 @@ class Adagrad:
     """Steps that shrink with the sum of squared gradients, coordinate by coordinate.
 
     Raises TypeError or ValueError unless learning_rate > 0, epsilon >= 1e-30,
-    0 <= weight_decay < 1e6.
+    0 <= weight_decay < 1e6, max_norm > 0 or None.
     Duchi, Hazan & Singer 2011, figure 1; the optimizer of Kingma & Welling 2013, section 5.
     """
 
     __setattr__, memory, recall = _set_within_limits, _memory, _recall
 
     def __init__(
-        self, learning_rate: float = 0.01, *, epsilon: float = 1e-8, weight_decay: float = 0.0
+        self,
+        learning_rate: float = 0.01,
+        *,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        max_norm: float | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.epsilon = epsilon
         self.weight_decay = weight_decay
+        self.max_norm = max_norm
         self._state = _State("g2_sum")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
-        for w, dw, g2_sum in self._state.beside(params, grads):
+        for w, dw, g2_sum in self._state.beside(params, clip_by_norm(grads, self.max_norm)):
             given = self.learning_rate, self.epsilon, _decay(self, w)
             kernels.adagrad_update(w, dw, g2_sum, *given)
 
@@ -138,7 +168,8 @@ class Adam:
     """The running mean of g over the root of that of g², both freed of their start at zero.
 
     Raises TypeError or ValueError unless learning_rate > 0, 0 <= beta1, beta2 < 1,
-    epsilon >= 1e-30, 0 <= weight_decay < 1e6. Kingma & Ba 2014, algorithm 1.
+    epsilon >= 1e-30, 0 <= weight_decay < 1e6, max_norm > 0 or None.
+    Kingma & Ba 2014, algorithm 1.
     """
 
     __setattr__ = _set_within_limits
@@ -151,12 +182,14 @@ class Adam:
         beta2: float = 0.999,
         epsilon: float = 1e-8,
         weight_decay: float = 0.0,
+        max_norm: float | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.beta2 = beta2
         self.epsilon = epsilon
         self.weight_decay = weight_decay
+        self.max_norm = max_norm
         self.steps = 0
         self._state = _State("m", "v")
 
@@ -168,7 +201,7 @@ class Adam:
         |m̂|/√v̂ ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂)) if β₁² < β₂.          [optimizers.7]
         So no step is longer than 7.3 learning_rate with the default β₁ and β₂.
         """
-        arrays = self._state.beside(params, grads)
+        arrays = self._state.beside(params, clip_by_norm(grads, self.max_norm))
         self.steps += 1
         given = self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon
         for w, dw, m, v in arrays:

@@ -1,7 +1,6 @@
-"""Numbers that change while a model learns: functions of t = 0, 1, 2, …, a step or an epoch.
+"""Numbers that change while a model learns: functions of t = 0, 1, 2, …, the step.
 
-`train` takes one for its learning_rate, where t is the step; an objective's beta can follow one,
-where t is the epoch less one.
+`train` takes one for its learning_rate, and an objective's beta can follow one.
 """
 
 import math

@@ -13,6 +13,7 @@ ROWS, BATCH, EPOCHS = 230, 20, 4
 STEPS = -(-ROWS // BATCH) * EPOCHS
 MODELS = "bernoulli", "learned_gaussian", "importance_weighted"
 RATE = npvae.schedules.Cosine(1e-2, STEPS, warm_up=5)
+RISE = npvae.schedules.WarmUp(1.0, STEPS // 2)
 WAYS = "exception", "SIGINT", "SIGTERM", "SIGKILL"
 
 
@@ -35,7 +36,9 @@ def train(model, seed=3, bits=np.random.PCG64, flipped=False, hidden=(8,), **cha
     x[0, 0] = abs(x[0, 0] - flipped)
     likelihood = npvae.LearnedGaussian() if model == "learned_gaussian" else npvae.Bernoulli()
     vae = npvae.VAE.init(12, hidden=hidden, latent_dim=2, likelihood=likelihood, rng=rng)
-    optimizer = npvae.SGD(1e-3, momentum=0.9) if model == "learned_gaussian" else npvae.Adam()
+    optimizer = (
+        npvae.SGD(1e-3, momentum=0.9) if model == "learned_gaussian" else npvae.Adam(max_norm=20.0)
+    )
     choices = {
         "optimizer": optimizer,
         "batch_size": BATCH,
@@ -52,10 +55,10 @@ def train(model, seed=3, bits=np.random.PCG64, flipped=False, hidden=(8,), **cha
 
 
 def objective(model):
-    """A function of the epoch."""
+    """A function of the step."""
     if model == "importance_weighted":
-        return lambda epoch: npvae.ImportanceWeighted(3)
-    return lambda epoch: npvae.ClosedForm(beta=min(1, epoch / 3))
+        return lambda step: npvae.ImportanceWeighted(3)
+    return lambda step: npvae.ClosedForm(beta=RISE(step))
 
 
 class Cut:

@@ -14,6 +14,7 @@ from scipy.stats import norm
 import npvae
 from models import LIKELIHOODS, slow_draw, slow_log_prob, slow_stack
 from npvae import exact
+from npvae.posterior import ChainWarning, Noise, Pixels, restore
 from npvae.relatives import (
     ConditionalVAE,
     conditional_elbo,
@@ -22,6 +23,7 @@ from npvae.relatives import (
     evaluate_conditional,
     marginal_log_likelihood,
     one_hot,
+    restore_conditional,
     train_conditional,
 )
 from npvae.relatives.conditional.prior import (
@@ -618,3 +620,77 @@ def test_a_training_never_iterated_is_told():
         train_conditional(
             model, x, condition, epochs=1, optimizer=npvae.Adam(), rng=np.random.default_rng(0)
         )
+
+
+# x given y and c
+
+
+CHAINS = {"draws": 300, "warm_up": 60, "chains": 16, "leaps": 4}
+
+
+def grid_moments(model, y, seen, c, grid):
+    """Mean and standard deviation of z given the seen pixels and c, and E[x|z] at its mean place,
+    all added up over a grid and over what the hidden binary pixels may be."""
+    every = [np.where(seen, y, hidden) for hidden in np.ndindex(*(2,) * D)]
+    distinct = {tuple(x) for x in every}
+    log_p = [logsumexp([slow_log_joint(model, x, c, [z]) for x in distinct]) for z in grid]
+    p = np.exp(log_p - logsumexp(log_p))
+    mean = p @ grid
+    outputs = [slow_stack([z, *c], model.params.decoder, model.activation) for z in grid]
+    return mean, np.sqrt(p @ (grid - mean) ** 2), p @ (1 / (1 + np.exp(-np.array(outputs))))
+
+
+@pytest.mark.equation("conditional.7")
+@pytest.mark.filterwarnings("ignore::npvae.posterior.ChainWarning")
+def test_restored_rows_are_those_of_a_grid_each_at_its_own_condition():
+    """Rows of two conditions in turn, a mask for each row: none is taken for another."""
+    model = make_model(latent_dim=1)
+    rng = np.random.default_rng(0)
+    c = one_hot([0, 2, 0, 2, 0], C).astype(np.float64)
+    y = rng.integers(2, size=(5, D)).astype(np.float64)
+    mask = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1]], bool)
+    result = restore_conditional(model, y, Pixels(mask), c, images=3, rng=rng, **CHAINS)
+    assert result.images.shape == (3, 5, D)
+    for n in range(5):
+        grid = np.linspace(-8, 8, 161)
+        mean, std, mean_x = grid_moments(model, y[n], mask[n], c[n], grid)
+        error = std / np.sqrt(result.posterior.effective_samples[n, 0])
+        assert abs(result.posterior.z[:, :, n].mean() - mean) < 4.5 * error
+        hidden = ~mask[n]
+        np.testing.assert_array_equal(result.mean[n, ~hidden], y[n, ~hidden])
+        np.testing.assert_allclose(result.mean[n, hidden], mean_x[hidden], atol=0.03)
+
+
+def test_at_one_condition_it_is_restore_of_the_vae_there():
+    model = make_model("N(0, I)")
+    x, condition, _ = make_batch(model)
+    y = np.rint(x)
+    vae, c, one, other = (
+        model.given(condition[0]),
+        condition[0],
+        *map(np.random.default_rng, (3, 3)),
+    )
+    few = {"draws": 12, "warm_up": 8, "chains": 2, "leaps": 2}
+    with pytest.warns(ChainWarning):
+        ours = restore_conditional(model, y, Noise(0.3), c, rng=one, **few)
+    with pytest.warns(ChainWarning):
+        theirs = restore(vae, y, Noise(0.3), rng=other, **few)
+    for a, b in zip((*ours[:3], *ours.posterior), (*theirs[:3], *theirs.posterior), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_restoring_refuses_what_does_not_fit():
+    model, rng = make_model(), np.random.default_rng(0)
+    x, condition, _ = make_batch(model)
+    y = np.rint(x)
+    for wrong, error, message in (
+        ({"condition": condition[:2]}, ValueError, "condition has 2 rows"),
+        ({"condition": None}, TypeError, "condition"),
+        ({"observation": Pixels(np.ones((3, D)))}, ValueError, "y has shape"),
+        ({"y": y[:, :2]}, ValueError, "y has shape"),
+        ({"y": 3.0, "condition": condition[0]}, ValueError, "y has shape"),
+        ({"drawn": 3}, TypeError, "drawn"),
+    ):
+        arguments = {"y": y, "observation": Noise(0.3), "condition": condition} | wrong
+        with pytest.raises(error, match=message):
+            restore_conditional(model, rng=rng, **arguments)

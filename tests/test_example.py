@@ -121,7 +121,7 @@ def test_every_choice_reaches_the_model(data_dir, tmp_path):
         (
             "--objective sampled --warm-up 2 --likelihood categorical --levels 16",
             npvae.Categorical(16),
-            "Sampled(beta=0.5, samples=1), then more beta, up to 1",
+            "Sampled(beta=0.125, samples=1), then more beta, up to 1",
         ),
     ],
 )

@@ -434,3 +434,57 @@ def test_what_float32_cannot_hold_is_refused(make, choices, message):
     """An ε rounded to 0 makes 0/0 where a gradient is zero; a huge decay overflows."""
     with pytest.raises(ValueError, match=message):
         make(**choices)
+
+
+# Gradients that are too long
+
+
+@pytest.mark.equation("optimizers.11")
+@given(st.integers(0, 2**32), st.floats(-3, 3), st.floats(-2, 2))
+def test_a_gradient_keeps_its_direction_and_is_no_longer_than_allowed(seed, scale, log_norm):
+    rng, max_norm = np.random.default_rng(seed), 10**log_norm
+    grads = [10**scale * rng.standard_normal(shape) for shape in SHAPES]
+    before = np.concatenate([dw.ravel() for dw in grads])
+    after = np.concatenate([dw.ravel() for dw in npvae.optimizers.clip_by_norm(grads, max_norm)])
+    length = min(np.linalg.norm(before), max_norm)
+    assert np.linalg.norm(after) == pytest.approx(length, rel=1e-12)
+    assert after @ before == pytest.approx(length * np.linalg.norm(before), rel=1e-12)
+    np.testing.assert_array_equal(np.concatenate([dw.ravel() for dw in grads]), before)
+
+
+@every_optimizer
+def test_max_norm_shortens_the_gradient_and_not_the_decay(optimizer, step, options):
+    params, gradients = draws(np.random.default_rng(0), 5)
+    clipped = [w.copy() for w in params]
+    short, plain = (optimizer(**options, weight_decay=0.1, max_norm=m) for m in (1.0, None))
+    for grads in gradients:
+        norm = np.sqrt(sum(np.sum(dw**2) for dw in grads))
+        plain.update(params, [dw * min(1, 1 / norm) for dw in grads])
+        short.update(clipped, grads)
+    for w, v in zip(params, clipped, strict=True):
+        np.testing.assert_allclose(w, v, rtol=1e-12)
+
+
+def test_a_gradient_that_is_not_finite_is_left_to_be_told_of():
+    grads = [np.array([1.0, np.inf]), np.array([3.0])]
+    assert npvae.optimizers.clip_by_norm(grads, 1.0) == grads
+    assert npvae.optimizers.clip_by_norm([np.array([np.nan])], 1.0)[0] != 0
+
+
+def test_float32_gradients_stay_float32_and_their_squares_do_not_overflow():
+    (dw,) = npvae.optimizers.clip_by_norm([np.full(4, 1e30, np.float32)], 1.0)
+    assert dw.dtype == np.float32
+    np.testing.assert_allclose(dw, 0.5, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (np.nan, ValueError), ([], TypeError)]
+)
+@pytest.mark.parametrize("make", [npvae.Adam, npvae.Adagrad, lambda **c: npvae.SGD(0.1, **c)])
+def test_a_bad_max_norm_is_refused(make, value, error):
+    with pytest.raises(error, match="max_norm is "):
+        make(max_norm=value)
+    optimizer = make()
+    with pytest.raises(error, match="max_norm is "):
+        optimizer.max_norm = value
+    optimizer.max_norm = None

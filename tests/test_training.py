@@ -234,16 +234,24 @@ def test_records_with_validation_fit_a_terminal():
 
 
 @collapse_is_not_the_matter
-def test_beta_weights_the_kl_and_may_follow_the_epoch():
+def test_beta_weights_the_kl_and_may_follow_the_step():
     x = patterns(300)
     free = run(make(), x, epochs=20, objective=npvae.ClosedForm(0))[-1]
     tied = run(make(), x, epochs=20, objective=npvae.ClosedForm(4))[-1]
     assert free.kl > 4 * tied.kl
-    warm = run(make(), x, epochs=3, objective=lambda epoch: npvae.ClosedForm(epoch / 2))
-    assert [epoch.objective.beta for epoch in warm] == [0.5, 1.0, 1.5]
+    asked = []
+    steps = 300 // 50
+
+    def rising(step):
+        asked.append(step)
+        return npvae.ClosedForm((step + 1) / steps)
+
+    warm = run(make(), x, epochs=3, objective=rising, batch_size=50)
+    assert [epoch.objective.beta for epoch in warm] == [1.0, 2.0, 3.0]  # of their last steps
+    assert set(asked) == set(range(3 * steps))
     vae, same = make(), make()
     run(vae, x, epochs=2, objective=npvae.ClosedForm(1.0))
-    run(same, x, epochs=2, objective=lambda epoch: npvae.ClosedForm())
+    run(same, x, epochs=2, objective=lambda step: npvae.ClosedForm())
     assert bits(vae) == bits(same)
 
 
@@ -631,7 +639,7 @@ def test_validation_beyond_the_range_stops_the_training():
         ({"batch_size": -5}, ValueError, "batch_size is -5"),
         ({"objective": 2.0}, TypeError, "objective is 2.0; expected one such as npvae.Closed"),
         ({"objective": npvae.Sampled}, TypeError, r"objective is <class .*; expected one such as"),
-        ({"objective": lambda epoch: 1}, TypeError, r"objective\(1\) is 1; expected one such as"),
+        ({"objective": lambda step: 1}, TypeError, r"objective\(0\) is 1; expected one such as"),
         ({"binarize": "dynamic"}, TypeError, "binarize is 'dynamic'; expected True or False"),
         ({"optimizer": "adam"}, TypeError, "optimizer is 'adam'; expected one such as"),
         ({"optimizer": npvae.Adam}, TypeError, "optimizer is <class"),
@@ -664,9 +672,9 @@ def test_targets_to_binarise_must_be_probabilities():
         run(make(npvae.Gaussian(1.0)), patterns(4), x_val=np.full((4, 12), 2.0), binarize=True)
 
 
-def test_a_beta_that_turns_bad_is_named_with_its_epoch():
+def test_a_beta_that_turns_bad_is_named():
     with pytest.raises(ValueError, match=r"beta is -1"):
-        run(make(), patterns(10), epochs=3, objective=lambda e: npvae.ClosedForm(3 - 2 * e))
+        run(make(), patterns(10), epochs=3, objective=lambda step: npvae.ClosedForm(1 - 2 * step))
 
 
 def test_the_error_survives_a_process_boundary():

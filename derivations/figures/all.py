@@ -39,12 +39,13 @@ WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
     "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
-    "conditional": (CONDITIONAL, "--minutes", 20, "--model", KEPT, "--out", HERE),
+    "conditional": (CONDITIONAL, "--model", KEPT, "--out", HERE),
     "quadrants": (EXAMPLES / "uses" / "quadrants.py", "--out", HERE),
     "few_labels_analogies": (FEW_LABELS, *M2, "--out", HERE),
     "odd_ones_out": (EXAMPLES / "uses" / "odd_ones_out.py", "--out", HERE),
     "exploration": (EXAMPLES / "uses" / "exploration.py", "--out", HERE),
     "property": (EXAMPLES / "uses" / "property.py", "--out", HERE),
+    "impute": (EXAMPLES / "uses" / "impute.py", "--out", HERE),
     "estimators": (EXAMPLES / "estimators.py", "--out", HERE / "estimators.png"),
 }
 

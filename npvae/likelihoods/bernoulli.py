@@ -40,17 +40,19 @@ class Bernoulli(Likelihood):
         """
         return kernels.bernoulli_log_prob_backward(dlog_px_z, x, logits)
 
-    def terms(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    def terms(self, x: np.ndarray, output: np.ndarray, **learned: np.ndarray) -> np.ndarray:
         """log p(x_d|z) = x_d a_d − softplus(a_d) of each pixel alone.        [tables.16]
 
-        x (B, D), logits a (L, B, D) -> (L, B, D), in nats
+        x (B, D), output a (L, B, D) -> (L, B, D), in nats
         """
-        large = x * logits - np.maximum(logits, 0)  # as they cancel exactly, they come first
-        return large - kernels.softplus(-np.abs(logits))
+        large = x * output - np.maximum(output, 0)  # as they cancel exactly, they come first
+        return large - kernels.softplus(-np.abs(output))
 
-    def terms_backward(self, dterms: np.ndarray, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        """dlogits = dterms (x − sigmoid(logits)).        -> (L, B, D)          [tables.17]"""
-        return dterms * (x - kernels.sigmoid(logits))
+    def terms_backward(
+        self, dterms: np.ndarray, x: np.ndarray, output: np.ndarray, **learned: np.ndarray
+    ) -> np.ndarray:
+        """da = dterms (x − sigmoid(a)).        (L, B, D), … -> (L, B, D)          [tables.17]"""
+        return dterms * (x - kernels.sigmoid(output))
 
     def mean(self, logits: np.ndarray) -> np.ndarray:
         """E[x|z] = sigmoid(logits).                             [likelihoods.3]

@@ -36,7 +36,7 @@ class Observation:
         """M, the number of entries of y. Raises ValueError unless A is a map of D = data_dim."""
         return check_transpose(self, data_dim)
 
-    def rows(self, part: slice) -> Observation:
+    def rows(self, part: slice | np.ndarray) -> Observation:
         """The observation of these images alone."""
         return self
 
@@ -73,7 +73,7 @@ class Pixels(Observation):
         """The pixels that are hidden, as if these were seen. Raises ValueError if none is."""
         return Pixels(~self.mask)
 
-    def rows(self, part: slice) -> Pixels:
+    def rows(self, part: slice | np.ndarray) -> Pixels:
         """The observation of these images alone."""
         return self if len(self.mask) == 1 else Pixels(self.mask[part])
 

@@ -28,6 +28,7 @@ from .conditional import (
     evaluate_conditional,
     marginal_log_likelihood,
     one_hot,
+    restore_conditional,
     train_conditional,
 )
 from .corruption import Corruption, GaussianNoise, Masking, SaltAndPepper
@@ -93,6 +94,7 @@ __all__ = [
     "penalized_optimum",
     "principal_cosines",
     "reconstruction",
+    "restore_conditional",
     "train_autoencoder",
     "train_conditional",
     "train_gan",

@@ -143,19 +143,19 @@ def go_on(path: str | PathLike, run: Run) -> None:
     progress.done, progress.seconds, progress.told = stand.done, stand.seconds, set(stand.told)
 
 
-def read_past(path: str | PathLike) -> tuple[int, list[Past]]:
-    """-> rows of the data, and the epochs that ended. Raises as `past_epochs` does."""
+def read_past(path: str | PathLike) -> tuple[tuple[int, int], list[Past]]:
+    """-> rows of the data and batch_size; the epochs that ended. Raises as `past_epochs` does."""
     header, arrays = storage.read_run(path)
     try:
-        rows, epochs = header["run"]["rows"], header["run"]["epochs"]
+        rows, batch_size, epochs = (header["run"][n] for n in ("rows", "batch_size", "epochs"))
         latents, validated = header["model"]["latent_dim"], header["run"]["validation"] is not None
-        if [type(value) for value in (rows, epochs, latents)] != [int, int, int]:
+        if {type(value) for value in (rows, batch_size, epochs, latents)} != {int}:
             raise ValueError("entries of other types")
         columns = {n: a for n, a in arrays.items() if n.startswith("past/")}
         archive.check(path, _past_forms(epochs, latents, validated), columns)
     except (KeyError, TypeError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} has a damaged header: {error}") from error
-    return rows, _past(_under("past/", columns))
+    return (rows, batch_size), _past(_under("past/", columns))
 
 
 class _Stand(NamedTuple):

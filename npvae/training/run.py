@@ -51,8 +51,8 @@ def train(
     optimizer       such as npvae.Adam(1e-3); changes vae.params in place
     batch_size      B; the last batch of an epoch holds what is left
     objective       the bound to raise, such as npvae.ImportanceWeighted(5), or a function of the
-                    epoch (from 1), such as
-                    lambda epoch: npvae.ClosedForm(beta=min(1, epoch / 10))
+                    step (from 0), such as lambda step: npvae.ClosedForm(beta=rise(step)), with
+                    rise = npvae.schedules.WarmUp(1.0, steps=6000)
     binarize        True draws binary targets anew each time a row is visited
     x_val (M, D)    evaluated after each epoch, binarised once if binarize is True; it never
                     changes what is learned
@@ -84,7 +84,7 @@ def train(
     check_settings(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, rng=rng, progress=progress
     )
-    _objective_at(objective, 1)
+    _objective_at(objective, 0)
     check_ways_to_end(learning_rate, stop_when, keep_best, x_val)
     file = None if checkpoint is None else Checkpoint(checkpoint, every)
     if file is None and every is not None:
@@ -111,11 +111,11 @@ def past_epochs(
 ) -> list[Epoch]:
     """The epochs that had ended when the checkpoint at path was written.
 
-    objective       as the run had it
+    objective       as the run had it: each Epoch has the one of its last step
     Raises FileNotFoundError if there is no such file; ValueError if it is damaged or holds no run.
     """
-    rows, past = read_past(path)
-    return [_told(number, p, objective, rows) for number, p in enumerate(past, start=1)]
+    shape, past = read_past(path)
+    return [_told(number, p, objective, *shape) for number, p in enumerate(past, start=1)]
 
 
 def _epochs(run, epochs, bar_is_drawn):
@@ -128,8 +128,8 @@ def _epochs(run, epochs, bar_is_drawn):
 
 
 def _until_the_end(run, epochs, bar_is_drawn):
-    progress, rows = run.progress, len(run.data.x)
-    ended = [_told(n, p, run.objective, rows) for n, p in enumerate(progress.past, start=1)]
+    progress, shape = run.progress, (len(run.data.x), run.batch_size)
+    ended = [_told(n, p, run.objective, *shape) for n, p in enumerate(progress.past, start=1)]
     x_val = run.x_val
     if x_val is not None and run.data.binarize:
         x_val = progress.binarized(x_val)
@@ -142,7 +142,7 @@ def _until_the_end(run, epochs, bar_is_drawn):
             if run.file:
                 run.file.rescue(run, error)
             raise
-        ended.append(_told(len(progress.past), progress.past[-1], run.objective, rows))
+        ended.append(_told(len(progress.past), progress.past[-1], run.objective, *shape))
         for finding in found:
             warnings.warn(finding, stacklevel=4)
         yield ended[-1]
@@ -151,10 +151,10 @@ def _until_the_end(run, epochs, bar_is_drawn):
 def _epoch(run, x_val, epochs, bar_is_drawn):
     """Go through the rows that are left, and validate; -> what is to be warned of."""
     progress, epoch = run.progress, run.progress.epoch
-    objective = _objective_at(run.objective, epoch)
     with progress_bar(len(run.data.x), f"epoch {epoch}/{epochs}", bar_is_drawn) as bar:
-        bound = _visit_all_rows(run, objective, bar)
-    beta = getattr(objective, "beta", 1.0)
+        bound = _visit_all_rows(run, bar)
+    last = _last_step(epoch, len(run.data.x), run.batch_size)
+    beta = getattr(_objective_at(run.objective, last), "beta", 1.0)
     vitals = take_vitals(run.vae, run.yardsticks, *progress.visited[1:], beta=beta)
     validated = None
     if x_val is not None:
@@ -169,15 +169,16 @@ def _epoch(run, x_val, epochs, bar_is_drawn):
     return found
 
 
-def _visit_all_rows(run, objective, bar):
+def _visit_all_rows(run, bar):
     """A step for each minibatch that is left; -> the mean bound of the rows, as visited."""
     vae, progress, N = run.vae, run.progress, len(run.data.x)
     grads, epoch = vae.params.empty_like(), progress.epoch
-    steps = math.ceil(N / run.batch_size)
+    first = _last_step(epoch - 1, N, run.batch_size) + 1
 
     def step(batch, rows, at, whole):
+        number = first + at.start // run.batch_size
+        objective = _objective_at(run.objective, number)
         if run.learning_rate is not None:
-            number = (epoch - 1) * steps + at.start // run.batch_size
             run.optimizer.learning_rate = run.learning_rate(number)
         shape = objective.samples, len(rows), vae.latent_dim
         noise = progress.streams.noise.standard_normal(shape, vae.dtype)
@@ -190,13 +191,14 @@ def _visit_all_rows(run, objective, bar):
         progress.after_step(done)
         run.file.after_step(run)
 
+    samples = _objective_at(run.objective, first).samples
     progress.start()
     visit(
         run.data,
         step,
         epoch=epoch,
         batch_size=run.batch_size,
-        work=("train", vae.params.rows[0].size, run.batch_size, objective.samples),
+        work=("train", vae.params.rows[0].size, run.batch_size, samples),
         order_rng=progress.streams.order,
         target_rng=progress.streams.target,
         bar=bar,
@@ -207,7 +209,12 @@ def _visit_all_rows(run, objective, bar):
     return float(progress.visited[0].mean(dtype=np.float64))
 
 
-def _told(epoch, past, objective, rows):
+def _last_step(epoch, rows, batch_size):
+    """The number of an epoch's last step, from 0."""
+    return epoch * math.ceil(rows / batch_size) - 1
+
+
+def _told(epoch, past, objective, rows, batch_size):
     """The Epoch that is yielded."""
     trained = past.trained
     return Epoch(
@@ -218,20 +225,18 @@ def _told(epoch, past, objective, rows):
         kl=trained.kl,
         kl_per_dim=trained.kl_per_dim,
         active_units=trained.active_units,
-        objective=_objective_at(objective, epoch),
+        objective=_objective_at(objective, _last_step(epoch, rows, batch_size)),
         seconds=past.seconds,
         images_per_second=rows / past.seconds,
         validation=past.validated,
     )
 
 
-def _objective_at(objective, epoch):
+def _objective_at(objective, step):
     if isinstance(objective, Objective | type) or not callable(objective):
         check_objective(objective)
         return objective
-    chosen = objective(epoch)
+    chosen = objective(step)
     if not isinstance(chosen, Objective):
-        raise TypeError(
-            f"objective({epoch}) is {chosen!r}; expected one such as npvae.ClosedForm()"
-        )
+        raise TypeError(f"objective({step}) is {chosen!r}; expected one such as npvae.ClosedForm()")
     return chosen

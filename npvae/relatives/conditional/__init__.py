@@ -5,6 +5,7 @@ prior       p(z|c) = N(m(c), diag s²(c)), and the units in which it is N(0, I)
 bound       the bound on log p(x|c), forward and back
 model       `ConditionalVAE`, and the VAE that it is at one condition
 judge       its bound and log p(x|c) of data
+restoring   x given c and what was seen of x
 train       `train_conditional`
 """
 
@@ -12,6 +13,7 @@ from .bound import ConditionalTrace, conditional_elbo, conditional_elbo_backward
 from .conditions import one_hot
 from .judge import conditional_log_likelihood, evaluate_conditional, marginal_log_likelihood
 from .model import ConditionalVAE
+from .restoring import restore_conditional
 from .train import train_conditional
 
 __all__ = [
@@ -23,5 +25,6 @@ __all__ = [
     "evaluate_conditional",
     "marginal_log_likelihood",
     "one_hot",
+    "restore_conditional",
     "train_conditional",
 ]
