@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
+import npvae
 from npvae.sklearn import VAE
 
 TABLES = {"iris": load_iris, "wine": load_wine, "cancer": load_breast_cancer, "digits": load_digits}
@@ -30,7 +31,9 @@ def fold(X, y, train, test, components, args):
     u = scaler.transform(X)
     pca = PCA(components).fit(u[train])
     start = time.perf_counter()
-    vae = VAE(components, max_iter=args.epochs, random_state=args.seed).fit(X[train])
+    likelihood = npvae.StudentT() if args.student_t else "auto"
+    vae = VAE(components, likelihood=likelihood, max_iter=args.epochs, random_state=args.seed)
+    vae.fit(X[train])
     found = {"seconds": time.perf_counter() - start}
     for name, features in {"raw": u, "PCA": pca.transform(u), "VAE": vae.transform(X)}.items():
         classifier = LogisticRegression(max_iter=5000).fit(features[train], y[train])
@@ -46,6 +49,7 @@ def main():
     add("--tables", nargs="+", choices=TABLES, default=["wine", "cancer", "digits"])
     add("--components", type=integer(1), default=10, help="(default: 10)")
     add("--epochs", type=integer(1), default=400, help="at most (default: 400)")
+    add("--student-t", action="store_true", help="npvae.StudentT() in place of a Gaussian")
     add("--seed", type=int, default=0, help="(default: 0)")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
