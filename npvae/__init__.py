@@ -6,7 +6,8 @@ kl, likelihoods, ratio, trace, objectives, elbo, vae, optimizers, schedules, eva
 training, gradient_check, likelihood_check, pareto, importance, exact. Beside them stand
 `npvae.describe`, a look at data; `npvae.commands`, for the shell; `npvae.plots`;
 `npvae.relatives`: PCA, autoencoders, mixtures, hidden Markov models, classifiers, GANs, conditional
-VAEs; `npvae.posterior`: z behind x, by sampling; `npvae.uses`; `npvae.pages` and `npvae.learn`.
+VAEs; `npvae.posterior`: z behind x, by sampling; `npvae.uses`; `npvae.sklearn`, an estimator;
+`npvae.pages` and `npvae.learn`.
 
 x (B, D) ── encoder ──▶ mu, logvar (B, Z) ── reparameterize ──▶ z (L, B, Z)
                              │                     ▲                 │

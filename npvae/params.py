@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from .dense import Layer
+
+if TYPE_CHECKING:
+    from typing import Self  # of Python 3.11
 
 
 class Stacks:

@@ -174,3 +174,34 @@ def test_a_checkpoints_cost_is_told_beside_its_size():
     assert done.returncode == 0, done.stderr
     assert "ratio within rounds: median" in done.stdout
     assert "a file of 9.8 MB" in done.stdout
+
+
+def test_a_fit_of_the_estimator_is_timed_without_its_peer(tmp_path):
+    pytest.importorskip("sklearn")
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('not here')")
+    path = tmp_path / "fit.json"
+    options = ["--epochs", 1, "--rounds", 2, "--threads", 1, "--json", path]
+    done = run("sklearn_fit.py", *options, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    assert done.returncode == 0, done.stderr
+    assert "PyTorch is missing: ModuleNotFoundError: not here" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    found = json.loads(path.read_text())["measured"]["npvae"]
+    first, second = found["elbo"]
+    assert first != second  # each round has a seed of its own
+    assert found["ratio"] == 1
+
+
+def test_the_estimators_table_holds_every_column():
+    pytest.importorskip("sklearn")
+    small = "--tables", "iris", "--components", 1, "--epochs", 5
+    done = run("sklearn_tables.py", *small, NUMBA_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    heading, row = done.stdout.splitlines()
+    assert max(len(heading), len(row)) <= 80
+    raw, pca, vae, pca_nats, vae_nats, seconds = map(
+        float, row.removeprefix("iris, 150 × 4").split()
+    )
+    assert 90 < raw <= 100
+    assert 80 < pca <= 100
+    assert 40 < vae <= 100
+    assert max(pca_nats, vae_nats) < 0 < seconds

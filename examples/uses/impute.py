@@ -3,10 +3,10 @@
     python examples/uses/impute.py                       breast cancer, 569 rows of 30 columns
     python examples/uses/impute.py --data digits         handwritten digits, 1,797 rows of 64
 
-The data are scikit-learn's, and so are the rivals (pip install scikit-learn). A share of all entries
-is hidden at random, and guessed. What is printed is the root mean square error of the guesses, in
-standard deviations of their columns, and how many of the hidden numbers lie within the VAE's
-intervals of 90 %. The picture, out/impute.png, has some of them.
+The data are scikit-learn's, and so are the rivals (pip install scikit-learn). A share of all
+entries is hidden at random, and guessed. What is printed is the root mean square error of the
+guesses, in standard deviations of their columns, and how many of the hidden numbers lie within the
+VAE's intervals of 90 %. The picture, out/impute.png, has some of them.
 """
 
 import argparse

@@ -34,7 +34,9 @@ class Standardized(Likelihood):
 
     def __post_init__(self):
         check_is_likelihood(self.likelihood)
-        if self.likelihood.support != (-math.inf, math.inf) or not self.likelihood.reads_x:
+        support = self.likelihood.support
+        real = isinstance(support, tuple) and support == (-math.inf, math.inf)
+        if not (real and self.likelihood.reads_x):
             raise ValueError(
                 f"likelihood is {self.likelihood!r}; only one of real numbers without an end can "
                 "be standardised, such as ColumnGaussian()"
