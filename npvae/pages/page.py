@@ -15,11 +15,26 @@ from numpy.typing import ArrayLike
 from .._checks import check_positive_int
 from ..elbo import elbo
 from ..evaluation import summarize
-from ..likelihoods import LIKELIHOODS
+from ..likelihoods import (
+    Bernoulli,
+    Categorical,
+    ContinuousBernoulli,
+    Gaussian,
+    HeteroscedasticGaussian,
+    LearnedGaussian,
+)
 from ..vae import VAE
 from .packing import pack_layers, rounded, text
 
 PRECISIONS = 8, 16, 32
+LIKELIHOODS = (  # of which likelihoods.js holds the formulas
+    Bernoulli,
+    ContinuousBernoulli,
+    Gaussian,
+    HeteroscedasticGaussian,
+    LearnedGaussian,
+    Categorical,
+)
 LARGEST_PAGE = 64_000_000  # bytes: browsers take seconds to open more
 ROWS = 48  # on the page, at most
 ROW_BYTES = 300_000  # of all those rows
@@ -85,9 +100,11 @@ def check_arguments(vae, shape, names, precision):
     """Raise TypeError or ValueError unless they fit the model, and the page is not too large."""
     if not isinstance(vae, VAE):
         raise TypeError(f"vae is a {type(vae).__name__}; expected a npvae.VAE")
-    if LIKELIHOODS.get(type(vae.likelihood).__name__) is not type(vae.likelihood):
+    if type(vae.likelihood) not in LIKELIHOODS or not vae.likelihood.reads_x:
+        known = ", ".join(kind.__name__ for kind in LIKELIHOODS)
         raise ValueError(
-            f"the model's likelihood is {vae.likelihood!r}; a page knows {', '.join(LIKELIHOODS)}"
+            f"the model's likelihood is {vae.likelihood!r}; a page knows {known}, of which the "
+            "encoder reads x itself"
         )
     if precision not in PRECISIONS:
         raise ValueError(f"precision is {precision!r}; expected 8, 16 or 32 bits a weight")
