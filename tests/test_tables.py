@@ -213,7 +213,7 @@ def test_a_far_outlier_costs_a_logarithm_and_pulls_little(dtype, error, a):
     )
     w = (nu + 1) / (nu + e**2 / variance)
     g = np.ones((1, 1), dtype)
-    rounding = 200 * np.finfo(dtype).eps
+    rounding = 200 * float(np.finfo(dtype).eps)
     got = STUDENT.log_prob(x, mean, a).item()
     assert got == pytest.approx(float(log_p), rel=rounding, abs=rounding)
     got = STUDENT.log_prob_backward(g, x, mean, a).item()
@@ -377,24 +377,21 @@ def test_counts_keep_their_digits(dtype, x, log_m, log_r):
         )
         da = r * (x - m) / (r + m)
         dlog_r = r * (
-            mpmath.digamma(x + r)
-            - mpmath.digamma(r)
-            + mpmath.log(r / (r + m))
-            + (m - x) / (r + m)
+            mpmath.digamma(x + r) - mpmath.digamma(r) + mpmath.log(r / (r + m)) + (m - x) / (r + m)
         )
         poisson = x * mpmath.log(m) - m - mpmath.loggamma(x + 1)
         size = float(x * r / (r + m) + r * m / (r + m))
-    eps = np.finfo(dtype).eps
+        of_gammas = mpmath.loggamma(x + min(r, 1e6 * max(x, 1)) + 2)
+    eps, lost = float(np.finfo(dtype).eps), 1e-12 + 1e-15 * float(of_gammas)
     got = CLUMPS.log_prob(count, a, log_r)
     assert got.dtype == dtype
-    # a count of 2^24 has log Γ = 2.6e8, of which float64 keeps 3e-8
-    assert got.item() == pytest.approx(float(log_p), rel=4 * eps + 1e-13, abs=1e-12 + 2e-15 * 17 * x)
+    assert got.item() == pytest.approx(float(log_p), rel=4 * eps, abs=lost)
     got = CLUMPS.log_prob_backward(g, count, a, log_r)
     assert got.item() == pytest.approx(float(da), abs=20 * eps * (size + 1))
     got = CLUMPS.log_prob_backward_learned(g, count, a, log_r)["log_r"]
     assert got.item() == pytest.approx(float(dlog_r), rel=4 * eps, abs=1e-13 + 4e-14 * size)
     got = Poisson().log_prob(count, a).item()
-    assert got == pytest.approx(float(poisson), rel=4 * eps, abs=1e-12 + 2e-15 * 17 * x)
+    assert got == pytest.approx(float(poisson), rel=4 * eps, abs=lost)
 
 
 @pytest.mark.equation("tables.14", "tables.15")
@@ -478,7 +475,7 @@ def test_standardised_is_the_same_distribution_in_other_units(seed):
 def test_a_standardised_density_integrates_to_one():
     likelihood = Standardized(WIDTHS, (300.0,), (50.0,))
     x = np.linspace(-1200, 1800, 3001)[:, None]
-    p = np.exp(likelihood.log_prob(x, np.full((1, 3001, 1), 0.4), np.array([0.2]))[0])
+    p = np.exp(likelihood.log_prob(x, np.full((1, 3001, 1), 0.4), a=np.array([0.2]))[0])
     assert p.sum() == pytest.approx(1, rel=1e-12)  # steps of 1
     assert p @ x[:, 0] == pytest.approx(likelihood.mean(np.array([0.4])).item(), rel=1e-12)
 
@@ -622,7 +619,7 @@ def test_gradients_of_products_and_holes(table):
         check_gradient(forward, backward, args, rng=np.random.default_rng(1), tolerance=1e-8)
 
 
-@pytest.mark.equation("tables.19", "tables.20")
+@pytest.mark.equation("tables.19")
 @pytest.mark.parametrize("likelihood", [MIXED, Holes(MIXED)], ids=["product", "holes"])
 def test_a_product_puts_means_draws_and_floors_where_their_columns_are(likelihood):
     output = np.array([0.5, -1.0, 0.7, 0.1, 0.9, -0.3])  # columns 2, 0, 1, and 3's three
@@ -670,9 +667,7 @@ def test_a_floor_with_holes_counts_each_column_over_the_rows_that_show_it():
     x[:, 1] = np.nan  # a column that nobody saw
     shown = ~np.isnan(x)
     kinds = {0: WIDTHS, 2: WIDTHS, 3: CLASSES}
-    total = sum(
-        shown[:, d].mean() * kinds[d].floor(x[shown[:, d], d][:, None]) for d in kinds
-    )
+    total = sum(shown[:, d].mean() * kinds[d].floor(x[shown[:, d], d][:, None]) for d in kinds)
     assert Holes(MIXED).floor(x) == pytest.approx(total, rel=1e-12)
 
 
@@ -682,7 +677,7 @@ def test_a_bound_over_what_was_seen_falls_short_by_the_divergence_from_the_poste
     vae = make(Holes(MIXED), latent_dim=1)
     x, _, _ = case(Holes(MIXED), B=4, seed=3)
     mu, logvar = vae.encode(x)
-    z, step = np.linspace(-12, 12, 4801, retstep=True)
+    z, step = np.linspace(-28, 28, 11_201, retstep=True)
     _, output = npvae.dense.stack(z[:, None], vae.params.decoder, npvae.ACTIVATIONS["tanh"])
     learned = vae.params.likelihood
     for b, row in enumerate(x):
@@ -692,9 +687,9 @@ def test_a_bound_over_what_was_seen_falls_short_by_the_divergence_from_the_poste
         log_px = math.log(np.exp(log_joint).sum() * step)
         q = stats.norm(mu[b, 0], math.exp(logvar[b, 0] / 2))
         gap = np.sum(q.pdf(z) * (q.logpdf(z) - (log_joint - log_px))) * step
-        noise, weight = np.polynomial.hermite_e.hermegauss(60)
+        noise = np.linspace(-9, 9, 1801)
         trace = npvae.elbo(vae, row[None], noise[:, None, None])
-        bound = trace.log_px_z[:, 0] @ weight / weight.sum() - trace.kl[0]
+        bound = trace.log_px_z[:, 0] @ stats.norm.pdf(noise) * 0.01 - trace.kl[0]
         assert gap > 0
         assert bound == pytest.approx(log_px - gap, rel=1e-6)
 
@@ -779,7 +774,9 @@ def linear_model():
     for array in vae.params.encoder[0]:
         array *= 0.3
     W, b = vae.params.decoder[0]
-    covariance = W.T @ W + np.diag(width(vae.params.likelihood["a"], vae.likelihood.likelihood) ** 2)
+    covariance = W.T @ W + np.diag(
+        width(vae.params.likelihood["a"], vae.likelihood.likelihood) ** 2
+    )
     return vae, b, covariance
 
 
@@ -821,14 +818,16 @@ def test_imputed_says_what_it_is_and_warns_of_few():
     assert str(filled).startswith("2 rows of 3 columns, each hole filled in 3 ways; effective")
     again = impute(vae, x, draws=3, samples=500, rng=np.random.default_rng(0))
     np.testing.assert_array_equal(filled.draws, again.draws)
-    vae.params.decoder[0].W *= 100  # a posterior that few draws of q hit
+    W, b = vae.params.decoder[0]
+    W *= 100  # a posterior that few draws of q hit
     with pytest.warns(npvae.UnreliableWarning, match="1 of 2 rows rest on fewer than 10"):
         impute(vae, x, draws=3, samples=100, rng=np.random.default_rng(0))
-    vae.params.decoder[0].b[0] = np.nan
+    b[0] = np.nan
     with pytest.raises(FloatingPointError, match="a weight is not finite"):
         impute(vae, x, rng=np.random.default_rng(0))
 
 
+@pytest.mark.filterwarnings("ignore:no latent unit is active")  # there is nothing for z to say
 def test_the_dispersion_of_a_table_of_counts_is_recovered():
     """r of each column, within five standard errors of its logarithm."""
     rng, r, m = np.random.default_rng(12), np.array([0.5, 4.0]), np.array([3.0, 20.0])
@@ -843,9 +842,7 @@ def test_the_dispersion_of_a_table_of_counts_is_recovered():
         k = np.arange(2000)
         p = stats.nbinom.pmf(k, r[d], r[d] / (r[d] + m[d]))
         h = 1e-4
-        up, down = (
-            stats.nbinom.logpmf(k, s, s / (s + m[d])) for s in r[d] * np.exp([h, -h])
-        )
+        up, down = (stats.nbinom.logpmf(k, s, s / (s + m[d])) for s in r[d] * np.exp([h, -h]))
         information = 4000 * np.sum(p * ((up - down) / (2 * h)) ** 2)
         assert abs(log_r[d] - math.log(r[d])) < 5 / math.sqrt(information)
     np.testing.assert_allclose(vae.sample(2000, rng=rng).mean(axis=0), m, rtol=0.1)
@@ -884,8 +881,10 @@ def test_a_conditional_vae_may_standardise():
     x, _, _ = case(IN_UNITS)
     condition, noise = rng.standard_normal((5, 3)), rng.standard_normal((2, 5, 2))
     u = IN_UNITS.standardize(x)
-    ours, theirs = (conditional_elbo(model, x, condition, noise),
-                    conditional_elbo(plain, u, condition, noise))
+    ours, theirs = (
+        conditional_elbo(model, x, condition, noise),
+        conditional_elbo(plain, u, condition, noise),
+    )
     np.testing.assert_allclose(ours.bound, theirs.bound - np.log(SCALE).sum(), rtol=1e-12)
     gradients = (
         conditional_elbo_backward(np.ones(5), of, rows, condition, noise, trace).arrays()
@@ -1000,8 +999,9 @@ def test_holes_are_refused_where_they_are_not_expected():
             impute(vae, x, rng=rng, **options)
     with pytest.raises(TypeError, match="rng is 0"):
         impute(vae, x, rng=0)
+    filled = impute(linear_model()[0], np.array([[np.nan, 0.0, 0.5]]), rng=rng)
     with pytest.raises(ValueError, match="level is 1; expected"):
-        impute(vae, x, samples=200, rng=rng).interval(1)
+        filled.interval(1)
 
 
 def test_an_empty_row_and_an_empty_column_are_no_error():
