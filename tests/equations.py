@@ -60,6 +60,8 @@ EXEMPT = {  # choices and bookkeeping, which no equation stands behind
     "init_learned",
     "output_width",
     "input_width",
+    "reads_x",
+    "fixed_dim",
     "at",
     "of",
     "summed_to",

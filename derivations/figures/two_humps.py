@@ -18,11 +18,8 @@ holed = np.where(rng.random(x.shape) < 0.25, np.nan, x)
 
 likelihood = npvae.Holes(npvae.ColumnGaussian(0.3, 0.02))
 vae = npvae.VAE.init(2, hidden=(64, 64), latent_dim=2, likelihood=likelihood, rng=rng)
-for epoch in npvae.train(
-    vae, holed, epochs=150, batch_size=100, optimizer=npvae.Adam(2e-3), rng=rng
-):
-    pass
-print(epoch)
+*_, last = npvae.train(vae, holed, epochs=150, batch_size=100, optimizer=npvae.Adam(2e-3), rng=rng)
+print(last)
 filled = impute(vae, [[SEEN, np.nan]], draws=4000, samples=20_000, rng=rng)
 drawn = filled.draws[:, 0, 1]
 print(filled)

@@ -40,7 +40,9 @@ class Bernoulli(Likelihood):
         """
         return kernels.bernoulli_log_prob_backward(dlog_px_z, x, logits)
 
-    def terms(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    def terms(  # type: ignore[override]
+        self, x: np.ndarray, logits: np.ndarray
+    ) -> np.ndarray:
         """log p(x_d|z) = x_d a_d − softplus(a_d) of each pixel alone.        [tables.16]
 
         x (B, D), logits a (L, B, D) -> (L, B, D), in nats
@@ -48,7 +50,9 @@ class Bernoulli(Likelihood):
         large = x * logits - np.maximum(logits, 0)  # as they cancel exactly, they come first
         return large - kernels.softplus(-np.abs(logits))
 
-    def terms_backward(self, dterms: np.ndarray, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    def terms_backward(  # type: ignore[override]
+        self, dterms: np.ndarray, x: np.ndarray, logits: np.ndarray
+    ) -> np.ndarray:
         """dlogits = dterms (x − sigmoid(logits)).        -> (L, B, D)          [tables.17]"""
         return dterms * (x - kernels.sigmoid(logits))
 

@@ -181,10 +181,10 @@ class NegativeBinomial(Counts):
         mean = max(float(x.mean(dtype=np.float64)), 1e-300)
         a = np.full((1, *x.shape), np.log(mean))
 
-        def cost(log_r):
+        def _cost(log_r):
             return -np.mean(self.log_prob(x, a, np.array([log_r])))
 
-        return -minimize_scalar(cost, bounds=DISPERSIONS, method="bounded").fun
+        return -minimize_scalar(_cost, bounds=DISPERSIONS, method="bounded").fun
 
 
 def _psi_less_log(r):

@@ -83,7 +83,10 @@ class Holes(Likelihood):
     def terms_backward(
         self, dterms: np.ndarray, x: np.ndarray, output: np.ndarray, **learned: np.ndarray
     ) -> np.ndarray:
-        """Σ_{d seen} dterms_d ∂ log p(x_d|z)/∂output.        (L, B, D), … -> (L, B, W)  [tables.20]"""
+        """Σ_{d seen} dterms_d ∂ log p(x_d|z)/∂output.          [tables.20]
+
+        dterms (L, B, D), x (B, D), output (L, B, W) -> (L, B, W)
+        """
         seen, filled = seen_and_filled(x)
         return self.likelihood.terms_backward(dterms * seen, filled, output, **learned)
 
