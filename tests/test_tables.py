@@ -400,14 +400,21 @@ def test_negative_binomial_gradient(seed):
     assert_gradient(CLUMPS, seed)
 
 
-@pytest.mark.parametrize("likelihood", [Poisson(), CLUMPS], ids=["poisson", "clumps"])
-def test_the_slope_of_a_mean_of_counts(likelihood):
-    check_gradient(
-        likelihood.mean,
-        likelihood.mean_backward,
-        (np.array([[-1.0, 0.3, 2.0]]),),
-        rng=np.random.default_rng(0),
-    )
+@pytest.mark.equation("observations.13")
+@pytest.mark.parametrize("likelihood", OF_TABLES, ids=list(EVERY)[6:])
+def test_the_slope_of_each_mean(likelihood):
+    _, output, _ = case(likelihood, B=1, L=1)
+    rng = np.random.default_rng(0)
+    check_gradient(likelihood.mean, likelihood.mean_backward, (output[0],), rng=rng)
+
+
+@pytest.mark.equation("likelihoods.7")
+@pytest.mark.parametrize("likelihood", OF_TABLES, ids=list(EVERY)[6:])
+def test_each_output_starts_at_the_mean_it_was_told(likelihood):
+    _, output, _ = case(likelihood, B=1, L=1)
+    mean = likelihood.mean(output[0, 0])
+    bias = likelihood.output_bias(mean)
+    np.testing.assert_allclose(likelihood.mean(bias), mean, rtol=1e-9, atol=1e-12)
 
 
 # Terms
