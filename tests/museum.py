@@ -33,6 +33,7 @@ CLOSED_FORM = "return trace.log_px_z.sum(axis=0) / len(noise) - self.beta * trac
 ROADS = "[dmu + roads.dmu, dlogvar + roads.dlogvar]"
 STARTS = "for start in range(0, n, batch_size):"
 
+LIKELIHOODS = "npvae/likelihoods"
 FEW_LABELS = "npvae/relatives/semi_supervised/bounds.py"
 
 MUSEUM = (
@@ -222,8 +223,8 @@ MUSEUM = (
             ),
             (
                 "npvae/importance.py",
-                "return log_px_z - log_ratio(z, logvar, noise)",
-                "return log_px_z - gaussian_kl(mu, logvar)",
+                "return output, log_px_z - log_ratio(z, logvar, noise)",
+                "return output, log_px_z - gaussian_kl(mu, logvar)",
             ),
         ),
         "tests/test_importance.py::test_it_is_the_evidence_within_its_standard_error",
@@ -486,8 +487,8 @@ MUSEUM = (
         (
             (
                 "npvae/posterior/observed.py",
-                "np.nonzero(np.broadcast_to(self.observation.mask, (N, D)))",
-                "np.nonzero(np.ones((N, D)))",
+                "return terms.sum(axis=-1, where=self.observation.mask)",
+                "return terms.sum(axis=-1)",
             ),
         ),
         "tests/test_observations.py::test_it_is_the_sum_over_all_that_could_be_hidden",
@@ -557,6 +558,67 @@ MUSEUM = (
             ),
         ),
         "tests/test_semi_supervised.py::test_the_loss_of_a_batch_taken_twice_is_that_of_the_batch",
+    ),
+    # Tables
+    Mistake(
+        "units left out",
+        (
+            (
+                f"{LIKELIHOODS}/standardized.py",
+                "return self.likelihood.log_prob(self.standardize(x), output, **learned) "
+                "- log_scale",
+                "return self.likelihood.log_prob(self.standardize(x), output, **learned)",
+            ),
+        ),
+        "tests/test_tables.py::test_a_standardised_density_integrates_to_one",
+    ),
+    Mistake(
+        "a hole scored as a zero",
+        (
+            (
+                f"{LIKELIHOODS}/holes.py",
+                "return self.likelihood.terms(filled, output, **learned).sum(axis=-1, where=seen)",
+                "return self.likelihood.terms(filled, output, **learned).sum(axis=-1)",
+            ),
+            (
+                f"{LIKELIHOODS}/holes.py",
+                "return self.likelihood.terms_backward(dterms * seen, filled, output, **learned)",
+                "return self.likelihood.terms_backward(dterms, filled, output, **learned)",
+            ),
+            (
+                f"{LIKELIHOODS}/holes.py",
+                "terms_backward_learned(dterms * seen, filled, output, **learned)",
+                "terms_backward_learned(dterms, filled, output, **learned)",
+            ),
+        ),
+        "tests/test_tables.py::test_what_is_hidden_is_integrated_out",
+    ),
+    Mistake(
+        "the shares of a count exchanged",
+        (
+            (
+                f"{LIKELIHOODS}/counts.py",
+                "np.logaddexp(0, -odds), np.logaddexp(0, odds)",
+                "np.logaddexp(0, odds), np.logaddexp(0, -odds)",
+            ),
+            (
+                f"{LIKELIHOODS}/counts.py",
+                "(x * of_r - np.exp(log_r) * of_m)",
+                "(np.exp(log_r) * of_r - x * of_m)",
+            ),
+        ),
+        "tests/test_tables.py::test_negative_binomial_is_scipys",
+    ),
+    Mistake(
+        "holes filled without weights",
+        (
+            (
+                "npvae/posterior/imputing.py",
+                "w = np.exp(log_w - log_w.max(axis=0), dtype=np.float64)",
+                "w = np.ones(log_w.shape)",
+            ),
+        ),
+        "tests/test_tables.py::test_imputing_in_a_linear_model_is_regression",
     ),
     # Uses
     Mistake(

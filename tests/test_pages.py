@@ -531,6 +531,24 @@ def test_a_likelihood_of_ones_own_is_refused(tmp_path):
         pages.explore(make_vae(Mine(), D=12), np.eye(12), tmp_path / "vae.html")
 
 
+@pytest.mark.parametrize(
+    "likelihood",
+    [
+        npvae.ColumnGaussian(),
+        npvae.Poisson(),
+        npvae.Categorical(3, whole=True),
+        npvae.Standardized(npvae.StudentT(), (0,) * 4, (1,) * 4),
+        npvae.Holes(npvae.Product([(range(4), npvae.NegativeBinomial())])),
+    ],
+    ids=lambda likelihood: type(likelihood).__name__,
+)
+def test_likelihoods_of_tables_are_refused(tmp_path, likelihood):
+    vae, x = make_vae(likelihood, dtype=np.float32), np.ones((3, 4))
+    with pytest.raises(ValueError, match=r"likelihood is .*; a page knows Bernoulli, .*reads x"):
+        pages.explore(vae, x, tmp_path / "vae.html")
+    assert not (tmp_path / "vae.html").exists()
+
+
 def test_an_unknown_command_is_told_what_there_is(capsys):
     assert main(["explor"]) == 2
     assert "there is no command 'explor'" in capsys.readouterr().err

@@ -14,10 +14,17 @@ import npvae
 from npvae.likelihoods import (
     Bernoulli,
     Categorical,
+    ColumnGaussian,
     ContinuousBernoulli,
     Gaussian,
     HeteroscedasticGaussian,
+    Holes,
     LearnedGaussian,
+    NegativeBinomial,
+    Poisson,
+    Product,
+    Standardized,
+    StudentT,
 )
 from npvae.objectives import ClosedForm, FreeBits, ImportanceWeighted, Sampled
 from npvae.posterior import Fewer, Linear, Noise, Pixels
@@ -67,6 +74,19 @@ LIKELIHOODS = {
         Categorical(5),
     )
 }
+STUDENT, CLUMPS = StudentT(5, 0.8, 0.1), NegativeBinomial(2)
+MIXED = Product([([2, 0], STUDENT), ([1], CLUMPS), ([3], Categorical(3, whole=True))])
+TABLES = {  # D = 4
+    "ColumnGaussian": ColumnGaussian(0.7, 0.1),
+    "StudentT": STUDENT,
+    "Poisson": Poisson(),
+    "NegativeBinomial": CLUMPS,
+    "categories": Categorical(3, whole=True),
+    "Standardized": Standardized(STUDENT, (1, -2, 0.5, 0), (0.3, 2, 5, 1)),
+    "Product": MIXED,
+    "Holes": Holes(MIXED),
+    "Holes in units": Holes(Standardized(STUDENT, (1, -2, 0.5, 0), (0.3, 2, 5, 1))),
+}
 ALL = list(itertools.product(LIKELIHOODS, OBJECTIVES, npvae.ACTIVATIONS))
 PAIRS = itertools.product(LIKELIHOODS, OBJECTIVES)
 SOME = [(*pair, act) for pair, act in zip(PAIRS, itertools.cycle(npvae.ACTIVATIONS), strict=False)]
@@ -92,7 +112,7 @@ def draw_case(likelihood, objective, activation, sizes, rng):
         hidden=hidden,
         decoder_hidden=decoder_hidden,
         latent_dim=Z,
-        likelihood=LIKELIHOODS[likelihood],
+        likelihood=(LIKELIHOODS | TABLES)[likelihood],
         activation=activation,
         dtype=np.float64,
         rng=rng,
@@ -143,6 +163,20 @@ def test_jax_computes_the_same(likelihood, objective, activation):
     sizes = 4, 3, 3, 2, (5,), (4, 3)  # JAX compiles anew for others
     rng = np.random.default_rng(SOME.index((likelihood, objective, activation)))
     assert_parity(draw_case(likelihood, objective, activation, sizes, rng), peer("jax"))
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+@pytest.mark.parametrize("objective", ["elbo", "total", "dreg"])
+@pytest.mark.parametrize("likelihood", TABLES)
+def test_each_computes_the_same_of_tables(likelihood, objective, library):
+    sizes = 5, 3, 4, 2, (5,), (4, 3)
+    rng = np.random.default_rng(list(TABLES).index(likelihood))
+    vae, _, *others = draw_case(likelihood, objective, "tanh", sizes, rng)
+    x = rng.integers(3, size=(5, 4)).astype(float)
+    if vae.likelihood.allows_holes:
+        x[rng.random(x.shape) < 0.4] = np.nan
+        assert 0 < np.isnan(x).sum() < x.size
+    assert_parity((vae, x, *others), peer(library))
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])

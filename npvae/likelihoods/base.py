@@ -130,7 +130,7 @@ class Likelihood:
         return None if (np.diff(places) == 1).all() else places
 
     def encoder_input(self, x: np.ndarray) -> np.ndarray:
-        """What the encoder reads of x: x itself.        (B, D) -> (B, I)"""
+        """What the encoder reads of x: x itself.        (B, D) -> (B, I)  [tables.22]"""
         return x
 
     def input_width(self, data_dim: int) -> int:

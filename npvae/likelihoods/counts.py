@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy.optimize import minimize_scalar
-from scipy.special import digamma, expit, gammaln, xlogy
+from scipy.special import betaln, digamma, expit, gammaln, xlogy
 
 from .._checks import check_number, check_rng, pieces
 from .base import Likelihood, summed_to
@@ -124,11 +124,13 @@ class NegativeBinomial(Counts):
         """log p(x|z) = Σ_d [log Γ(x+r)/(Γ(r) x!) + x log m/(r+m) + r log r/(r+m)].    [tables.13]
 
         x (B, D), a (L, B, D), log_r (D,) -> log_px_z (L, B), in nats; m = e^a, r = e^log_r
-        The two shares are computed from a − log r alone, which cannot overflow.
+        The two shares are computed from a − log r alone, which cannot overflow; and the first term
+        is −log x B(x, r), B the beta function, because log Γs of a large r would cancel.
         """
-        x, log_r = x.astype(np.float64), log_r.astype(np.float64)  # log Γs of one size cancel
+        x, log_r = x.astype(np.float64), log_r.astype(np.float64)
         r, odds = np.exp(log_r), a - log_r
-        clumps = gammaln(x + r) - gammaln(r) - gammaln(x + 1)
+        some = np.maximum(x, 1)  # at x = 0 the term is 0
+        clumps = np.where(x > 0, -np.log(some) - betaln(some, r), 0)
         of_m, of_r = np.logaddexp(0, -odds), np.logaddexp(0, odds)
         return np.sum(clumps - x * of_m - r * of_r, axis=-1).astype(a.dtype)
 
@@ -139,8 +141,8 @@ class NegativeBinomial(Counts):
 
         dlog_px_z (L, B), x (B, D), a (L, B, D), log_r (D,) -> (L, B, D)
         """
-        share = expit(log_r - a)  # r/(r + m)
-        return dlog_px_z[..., None] * (x * share - np.exp(log_r) * (1 - share))
+        of_r, of_m = expit(log_r - a), expit(a - log_r)  # their shares of r + m
+        return dlog_px_z[..., None] * (x * of_r - np.exp(log_r) * of_m)
 
     def log_prob_backward_learned(
         self, dlog_px_z: np.ndarray, x: np.ndarray, a: np.ndarray, log_r: np.ndarray
@@ -148,12 +150,13 @@ class NegativeBinomial(Counts):
         """dlog_r_d = Σ_lb dlog_px_z r [ψ(x+r) − ψ(r) + log r/(r+m) + (m − x)/(r+m)]. [tables.15]
 
         dlog_px_z (L, B), x (B, D), a (L, B, D), log_r (D,) -> {"log_r": (D,)}; ψ = Γ'/Γ
+        Each ψ is a logarithm and a small rest: of a large r, all that counts is in the rests.
         """
         x, wide = x.astype(np.float64), log_r.astype(np.float64)
         r, odds = np.exp(wide), a - wide
-        share = expit(-odds)  # r/(r + m)
-        rest = (1 - share) - x / r * share  # (m − x)/(r + m)
-        slope = r * (digamma(x + r) - digamma(r) - np.logaddexp(0, odds) + rest)
+        rest = expit(odds) - x / r * expit(-odds)  # (m − x)/(r + m)
+        steps = np.log1p(x / r) + _psi_less_log(x + r) - _psi_less_log(r)  # ψ(x + r) − ψ(r)
+        slope = r * (steps - np.logaddexp(0, odds) + rest)
         return {"log_r": summed_to(dlog_px_z[..., None] * slope, log_r)}
 
     def draw(self, a: np.ndarray, log_r: np.ndarray, *, rng: np.random.Generator) -> np.ndarray:
@@ -178,10 +181,18 @@ class NegativeBinomial(Counts):
         mean = max(float(x.mean(dtype=np.float64)), 1e-300)
         a = np.full((1, *x.shape), np.log(mean))
 
-        def cost(log_r):
+        def _cost(log_r):
             return -np.mean(self.log_prob(x, a, np.array([log_r])))
 
-        return -minimize_scalar(cost, bounds=DISPERSIONS, method="bounded").fun
+        return -minimize_scalar(_cost, bounds=DISPERSIONS, method="bounded").fun
+
+
+def _psi_less_log(r):
+    """ψ(r) − log r, beyond 100 by its series in 1/r."""
+    far = np.maximum(r, 100)
+    series = (-1 / 2 - (1 / 12 - (1 / 120 - 1 / (252 * far**2)) / far**2) / far) / far
+    near = np.minimum(r, 100)
+    return np.where(r > 100, series, digamma(near) - np.log(near))
 
 
 def _poisson(rate, rng):

@@ -12,17 +12,20 @@ from ._protocol import check_is_likelihood
 from .base import Likelihood
 from .learned_gaussian import LearnedGaussian
 
-FILLER = 0.0  # stands in a hole while its term is computed, and dropped
+FILLER = 0.0  # stands in a hole while its term is computed, and dropped: in every support
 
 
 @dataclass(frozen=True, repr=False)
 class Holes(Likelihood):
     """p(x_seen|z): NaN in x is not observed, and likelihood is that of whole rows.
 
+    The bound is log p(x_seen) >= E_q[log p(x_seen|z)] − KL(q(z|x_seen) ‖ p(z)).    [tables.21]
+    It tells of p(x) if whether a number is missing depends on what was seen, and not on the number.
     The encoder reads what likelihood lets it read, 0 in each hole, and beside it which of the D
     numbers were seen.
     Raises TypeError or ValueError unless likelihood is a `Likelihood`, none of whose parts is a
-    LearnedGaussian: what one width for all columns has seen differs from column to column.
+    LearnedGaussian: what one width for all columns has seen differs from column to column; or
+    Holes itself. 0 must have a density under a likelihood of your own.
     """
 
     likelihood: Likelihood
@@ -34,6 +37,8 @@ class Holes(Likelihood):
         for part in _leaves(self.likelihood):
             if isinstance(part, LearnedGaussian):
                 raise ValueError(f"Holes of {part!r}; take ColumnGaussian() in its place")
+            if part.allows_holes:
+                raise ValueError(f"Holes of {part!r}, which has them already")
 
     @property
     def fixed_dim(self) -> int | None:  # type: ignore[override]
@@ -60,22 +65,37 @@ class Holes(Likelihood):
 
         dlog_px_z (L, B), x (B, D), output (L, B, W) -> (L, B, W)
         """
-        seen, filled = seen_and_filled(x)
-        dterms = dlog_px_z[..., None] * seen
-        return self.likelihood.terms_backward(dterms, filled, output, **learned)
+        dterms = np.repeat(dlog_px_z[..., None], x.shape[1], axis=-1)
+        return self.terms_backward(dterms, x, output, **learned)
 
     def log_prob_backward_learned(
         self, dlog_px_z: np.ndarray, x: np.ndarray, output: np.ndarray, **learned: np.ndarray
     ) -> dict[str, np.ndarray]:
         """Σ_lb dlog_px_z Σ_{d seen} ∂ log p(x_d|z)/∂learned.    [tables.20]"""
-        seen, filled = seen_and_filled(x)
-        dterms = dlog_px_z[..., None] * seen
-        return self.likelihood.terms_backward_learned(dterms, filled, output, **learned)
+        dterms = np.repeat(dlog_px_z[..., None], x.shape[1], axis=-1)
+        return self.terms_backward_learned(dterms, x, output, **learned)
 
     def terms(self, x: np.ndarray, output: np.ndarray, **learned: np.ndarray) -> np.ndarray:
         """log p(x_d|z) where d is seen, 0 elsewhere.        -> (L, B, D)        [tables.20]"""
         seen, filled = seen_and_filled(x)
         return np.where(seen, self.likelihood.terms(filled, output, **learned), 0)
+
+    def terms_backward(
+        self, dterms: np.ndarray, x: np.ndarray, output: np.ndarray, **learned: np.ndarray
+    ) -> np.ndarray:
+        """Σ_{d seen} dterms_d ∂ log p(x_d|z)/∂output.          [tables.20]
+
+        dterms (L, B, D), x (B, D), output (L, B, W) -> (L, B, W)
+        """
+        seen, filled = seen_and_filled(x)
+        return self.likelihood.terms_backward(dterms * seen, filled, output, **learned)
+
+    def terms_backward_learned(
+        self, dterms: np.ndarray, x: np.ndarray, output: np.ndarray, **learned: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Σ_lb Σ_{d seen} dterms_d ∂ log p(x_d|z)/∂learned.    [tables.20]"""
+        seen, filled = seen_and_filled(x)
+        return self.likelihood.terms_backward_learned(dterms * seen, filled, output, **learned)
 
     def mean(self, output: np.ndarray) -> np.ndarray:
         """E[x|z] of the whole row, seen or not.        (…, W) -> (…, D)         [tables.20]"""
@@ -123,10 +143,7 @@ class Holes(Likelihood):
         """
         if x.dtype.kind != "f":
             x = x.astype(np.float32)
-        seen = ~np.isnan(x)
-        first = x[seen.argmax(axis=0), np.arange(x.shape[1])]
-        filled = np.where(seen, x, np.where(seen.any(axis=0), first, FILLER))
-        return self.likelihood.check_support(name, filled)
+        return self.likelihood.check_support(name, filled_by_column(x, ~np.isnan(x), FILLER))
 
     def check_mean(self, name: str, x_mean: np.ndarray) -> None:
         """Raise ValueError unless likelihood can have it."""
@@ -156,6 +173,12 @@ def seen_and_filled(x):
     """Where x (B, D) is no hole, and x with a number in each hole."""
     seen = ~np.isnan(x)
     return seen, np.where(seen, x, x.dtype.type(FILLER))
+
+
+def filled_by_column(x: np.ndarray, seen: np.ndarray, otherwise: float) -> np.ndarray:
+    """x (N, D) with its column's first number that is seen in each hole, if there is one."""
+    first = x[seen.argmax(axis=0), np.arange(x.shape[1])]
+    return np.where(seen, x, np.where(seen.any(axis=0), first, x.dtype.type(otherwise)))
 
 
 def _leaves(likelihood):

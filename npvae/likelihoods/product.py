@@ -24,7 +24,8 @@ class Product(Likelihood):
 
     parts   pairs of columns and their likelihood, which sees these columns alone, in that order
     The decoder's output, and what the encoder reads, hold one part after the other.
-    Raises TypeError or ValueError unless the columns are 0 … D − 1, each of them once.
+    Raises TypeError or ValueError unless the columns are 0 … D − 1, each of them once, and no part
+    is one of `Holes`, which goes round the whole.
     """
 
     parts: Parts
@@ -46,6 +47,16 @@ class Product(Likelihood):
     def fixed_dim(self) -> int:  # type: ignore[override]
         """D."""
         return sum(len(columns) for columns, _ in self.parts)
+
+    @property
+    def support(self) -> list:  # type: ignore[override]
+        """That of each column."""
+        of_column = {
+            d: p.support[i] if isinstance(p.support, list) else p.support
+            for columns, p in self.parts
+            for i, d in enumerate(columns)
+        }
+        return [of_column[d] for d in range(self.fixed_dim)]
 
     def log_prob(self, x: np.ndarray, output: np.ndarray, **learned: np.ndarray) -> np.ndarray:
         """log p(x|z) = Σ_g log p_g(x_g|z), in nats.              [tables.19]
@@ -211,6 +222,10 @@ def _part(i, part):
         if isinstance(d, bool) or not isinstance(d, numbers.Integral):
             raise TypeError(f"parts[{i}] has the column {d!r}; expected an integer >= 0")
     check_is_likelihood(likelihood)
+    if not columns:
+        raise ValueError(f"parts[{i}] has no columns, and {likelihood!r}; leave it out")
+    if likelihood.allows_holes:
+        raise ValueError(f"parts[{i}] has {likelihood!r}; expected Holes(Product(…))")
     if likelihood.fixed_dim not in (None, len(columns)):
         raise ValueError(
             f"parts[{i}] has {len(columns)} columns, and {likelihood!r} is one of "

@@ -13,6 +13,7 @@ from .._checks import real_numbers
 from ._protocol import check_is_likelihood
 from .base import Likelihood
 
+LARGEST = float(np.finfo(np.float32).max)
 RESOLVED = 1e-5  # of a column's magnitude: float32 tells no smaller differences apart
 
 
@@ -34,19 +35,18 @@ class Standardized(Likelihood):
 
     def __post_init__(self):
         check_is_likelihood(self.likelihood)
-        support = self.likelihood.support
-        real = isinstance(support, tuple) and support == (-math.inf, math.inf)
-        if not (real and self.likelihood.reads_x):
+        if not _is_of_any_number(self.likelihood):
             raise ValueError(
                 f"likelihood is {self.likelihood!r}; only one of real numbers without an end can "
                 "be standardised, such as ColumnGaussian()"
             )
         shift, scale = (_row(name, getattr(self, name)) for name in ("shift", "scale"))
-        if len(shift) != len(scale) or min(scale) <= 0:
+        if len(shift) != len(scale):
             raise ValueError(
-                f"shift has {len(shift)} entries and scale {len(scale)}, the least of them "
-                f"{min(scale):g}; expected as many, and scale > 0"
+                f"shift has {len(shift)} entries and scale {len(scale)}; expected as many"
             )
+        if min(scale) <= 0:
+            raise ValueError(f"scale[{np.argmin(scale)}] is {min(scale):g}; expected scale > 0")
         object.__setattr__(self, "shift", shift)
         object.__setattr__(self, "scale", scale)
 
@@ -56,12 +56,12 @@ class Standardized(Likelihood):
 
         NaN are left out; a column that does not vary has scale 1.
         Raises TypeError or ValueError if x is no (N, D) array of real numbers, or a column has
-        none, or inf, or varies by less than 1e-5 of its magnitude, which float32 cannot tell.
+        none, or inf, or varies by less than 1e-5 of its magnitude, which float32 cannot tell, or
+        by more than float32 holds.
         """
         x, labels = real_numbers("x", x)
         if x.ndim != 2 or x.size == 0:
             raise ValueError(f"x has shape {x.shape}; expected (N, D), neither of them 0")
-        x = np.ma.masked_invalid(x.astype(np.float64, copy=False)) if x.dtype.kind == "f" else x
         found = [_moments(_place(d, labels), x[:, d]) for d in range(x.shape[1])]
         shift, scale = zip(*found, strict=True)
         return cls(likelihood, shift, scale)
@@ -179,21 +179,37 @@ class Standardized(Likelihood):
         return np.asarray(row, like.dtype)
 
 
+def _is_of_any_number(likelihood):
+    """Whether every column may hold any real number, and the encoder may read it as it is."""
+    support = likelihood.support
+    return isinstance(support, tuple) and support == (-math.inf, math.inf) and likelihood.reads_x
+
+
 def _row(name, value):
     row = real_numbers(name, value)[0]
-    if row.ndim != 1 or row.size == 0 or not np.isfinite(row).all():
-        raise ValueError(f"{name} has shape {row.shape}; expected (D,), all finite")
+    if row.ndim != 1 or row.size == 0:
+        raise ValueError(f"{name} has shape {row.shape}; expected (D,), D >= 1")
+    if not np.isfinite(row).all():
+        d = np.isfinite(row).argmin()
+        raise ValueError(f"{name}[{d}] is {row[d]}; expected a finite number")
     return tuple(row.astype(np.float64).tolist())
 
 
 def _moments(place, column):
     """Mean and standard deviation of a column (N,), NaN left out."""
-    column = np.ma.compressed(column).astype(np.float64)
+    column = column.astype(np.float64)
+    column = column[~np.isnan(column)]
     if column.size == 0:
-        raise ValueError(f"{place} holds no finite number; drop the column")
+        raise ValueError(f"{place} holds no number; drop the column")
+    low, high = float(column.min()), float(column.max())
+    if not (low >= -LARGEST and high <= LARGEST):
+        raise ValueError(
+            f"{place} spans [{low:g}, {high:g}]; expected numbers that float32 holds, up to "
+            f"{LARGEST:.2g}"
+        )
+    if low == high:
+        return low, 1.0
     mean, deviation = float(column.mean()), float(column.std())
-    if column.min() == column.max():
-        return mean, 1.0
     if deviation < RESOLVED * abs(mean):
         raise ValueError(
             f"{place} varies by {deviation:.3g} around {mean:.6g}, which float32 cannot tell: "

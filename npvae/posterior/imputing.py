@@ -53,7 +53,8 @@ def impute(
     To fill a table for a method that does not know of holes, use several draws and not the mean:
     the mean is surer of its numbers than anybody can be.
     Raises TypeError or ValueError unless vae has a likelihood `Holes`, x is as described in its
-    support, draws and samples are integers >= 1 and rng is a Generator.
+    support, draws and samples are integers >= 1 and rng is a Generator; FloatingPointError if a
+    weight is not finite.
     Warns UnreliableWarning if a few of z carry some row.
     """
     if not isinstance(vae.likelihood, Holes):
@@ -82,6 +83,11 @@ def _impute(vae, x, draws, samples, rng):
     """The fields of Imputed for some rows x (B, D)."""
     noise = rng.standard_normal((samples, len(x), vae.latent_dim), vae.dtype)
     output, log_w = weigh(vae, x, *vae.encode(x), noise)
+    if not np.isfinite(log_w).all():
+        raise FloatingPointError(
+            f"a weight is not finite: a parameter is not, or a number has left the range of "
+            f"{vae.dtype}"
+        )
     w = np.exp(log_w - log_w.max(axis=0), dtype=np.float64)
     w /= w.sum(axis=0)
     means = vae.likelihood.mean(output)

@@ -14,6 +14,7 @@ from .. import kernels
 from .._checks import check_positive_int, check_rng, matrix, real_numbers
 from ..elbo import decode
 from ..importance import add_weights, estimate, no_weights
+from ..likelihoods.holes import FILLER, filled_by_column
 from ..optimizers import Adam
 from ..vae import VAE
 from .hmc import check_run, sample
@@ -175,13 +176,13 @@ def check_seen(vae: VAE, name: str, y: ArrayLike, observation: Observation) -> n
         raise TypeError(f"observation is {observation!r}; expected one such as Noise(0.3)")
     M = observation.check(vae.data_dim)
     if isinstance(observation, Pixels):
-        return vae.check_data(name, _hidden_filled(name, y, observation.mask))
+        return vae.check_data(name, _hidden_filled(name, y, observation.mask, vae.likelihood))
     if real_numbers(name, y)[0].dtype == np.uint8:
         raise ValueError(f"{name} is uint8; expected numbers on the scale of x: {name} / 255")
     return matrix(name, y, columns=M, letters="(N, M)", dtype=vae.dtype)
 
 
-def _hidden_filled(name, y, mask):
+def _hidden_filled(name, y, mask, likelihood):
     """y with some seen pixel's number wherever nothing is seen, so that all is checked alike."""
     y = real_numbers(name, y)[0]
     if y.ndim != 2 or len(y) == 0 or y.shape[1] != mask.shape[1] or len(mask) not in (1, len(y)):
@@ -190,7 +191,8 @@ def _hidden_filled(name, y, mask):
             + (f" and N = {len(mask)}, a row of mask for each" if len(mask) > 1 else "")
         )
     mask = np.broadcast_to(mask, y.shape)
-    return np.where(mask, y, y[mask][0])
+    alike = likelihood.fixed_dim is None  # then what one column may hold, every other may
+    return filled_by_column(y, mask, y[mask][0] if alike else FILLER)
 
 
 def _batches(vae, y, observation, chains):

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import logsumexp
-from jax.scipy.stats import norm
+from jax.scipy.stats import nbinom, norm, poisson
+from jax.scipy.stats import t as student
 
 from npvae import likelihoods, objectives
 
@@ -39,7 +40,8 @@ def compute(vae, x, noise, objective, dbound):
 
 def forward(vae, params, x, noise):
     """-> log_px_z (L, B), kl (B, Z), z (L, B, Z), q = (mu, sigma), each (B, Z)"""
-    mu, logvar = jnp.split(stack(x, params, "encoder", vae.activation), 2, axis=-1)
+    read = encoder_input(vae.likelihood, x)
+    mu, logvar = jnp.split(stack(read, params, "encoder", vae.activation), 2, axis=-1)
     sigma = jnp.exp(logvar / 2)
     z = mu + sigma * noise
     output = stack(z, params, "decoder", vae.activation)
@@ -59,9 +61,56 @@ def stack(h, params, part, activation):
     return h
 
 
-def log_prob(likelihood, x, output, params):
-    """log p(x_d|z) of each pixel, (L, B, D)."""
+def encoder_input(likelihood, x):
+    """What the encoder reads of x, NaN in its holes."""
     match likelihood:
+        case likelihoods.Holes():
+            read = encoder_input(likelihood.likelihood, x)
+            return jnp.concatenate([jnp.nan_to_num(read, nan=0.0), ~jnp.isnan(x)], axis=-1)
+        case likelihoods.Product():
+            return jnp.concatenate(
+                [encoder_input(p, x[:, np.array(d)]) for d, p in likelihood.parts], axis=-1
+            )
+        case likelihoods.Standardized():
+            return (x - jnp.array(likelihood.shift)) / jnp.array(likelihood.scale)
+        case likelihoods.Poisson() | likelihoods.NegativeBinomial():
+            return jnp.log1p(x)
+        case likelihoods.Categorical(whole=True):
+            return jnp.reshape(x[..., None] == jnp.arange(likelihood.levels), (len(x), -1))
+    return x
+
+
+def log_prob(likelihood, x, output, params, prefix="likelihood/"):
+    """log p(x_d|z) of each pixel, (L, B, D), 0 in a hole."""
+    match likelihood:
+        case likelihoods.Holes():
+            found = log_prob(likelihood.likelihood, jnp.nan_to_num(x), output, params, prefix)
+            return jnp.where(jnp.isnan(x), 0.0, found)
+        case likelihoods.Product():
+            found, start = jnp.zeros((*output.shape[:2], x.shape[1])), 0
+            for i, (columns, p) in enumerate(likelihood.parts):
+                stop = start + len(columns) * getattr(p, "levels", 1)
+                at = np.array(columns)
+                own = log_prob(p, x[:, at], output[..., start:stop], params, f"{prefix}{i}/")
+                found, start = found.at[..., at].set(own), stop
+            return found
+        case likelihoods.Standardized():
+            u, scale = encoder_input(likelihood, x), jnp.array(likelihood.scale)
+            return log_prob(likelihood.likelihood, u, output, params, prefix) - jnp.log(scale)
+        case likelihoods.ColumnGaussian():
+            return norm.logpdf(x, output, column_width(likelihood, params, prefix))
+        case likelihoods.StudentT():
+            sigma = column_width(likelihood, params, prefix)
+            return student.logpdf(x, likelihood.dof, output, sigma)
+        case likelihoods.Poisson():
+            return poisson.logpmf(x, jnp.exp(output))
+        case likelihoods.NegativeBinomial():
+            r = jnp.exp(params[f"{prefix}log_r"])
+            return nbinom.logpmf(x, r, r / (r + jnp.exp(output)))
+        case likelihoods.Categorical(whole=True):
+            logits = output.reshape(*output.shape[:-1], -1, likelihood.levels)
+            chosen = jax.nn.one_hot(x.astype(int), likelihood.levels)
+            return jnp.sum(chosen * jax.nn.log_softmax(logits), axis=-1)
         case likelihoods.Bernoulli():
             return bernoulli(x, output)
         case likelihoods.Gaussian():
@@ -80,6 +129,11 @@ def log_prob(likelihood, x, output, params):
             level = jnp.round(x * (likelihood.levels - 1)).astype(int)
             chosen = jax.nn.one_hot(level, likelihood.levels)
             return jnp.sum(chosen * jax.nn.log_softmax(logits), axis=-1)
+
+
+def column_width(likelihood, params, prefix):
+    """σ of each column."""
+    return jnp.sqrt(likelihood.min_sigma**2 + jnp.exp(params[f"{prefix}a"]))
 
 
 def bernoulli(x, logits):

@@ -3,7 +3,17 @@
 import math
 
 import torch
-from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
+from torch.distributions import (
+    AffineTransform,
+    Bernoulli,
+    Categorical,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    StudentT,
+    TransformedDistribution,
+    kl_divergence,
+)
 from torch.nn import functional as F
 
 from npvae import likelihoods, objectives
@@ -27,11 +37,12 @@ def compute(vae, x, noise, objective, dbound):
         leaf.requires_grad_()
     x, noise, dbound = map(torch.tensor, (x, noise, dbound))
 
-    mu, logvar = stack(x, params, "encoder", vae.activation).chunk(2, dim=-1)
+    read = encoder_input(vae.likelihood, x)
+    mu, logvar = stack(read, params, "encoder", vae.activation).chunk(2, dim=-1)
     q = Normal(mu, torch.exp(logvar / 2))
     z = mu + torch.exp(logvar / 2) * noise
     output = stack(z, params, "decoder", vae.activation)
-    log_px_z = distribution(vae.likelihood, output, params).log_prob(x).sum(dim=-1)
+    log_px_z = terms(vae.likelihood, x, output, params).sum(dim=-1)
     kl = kl_divergence(q, PRIOR)
     bound, for_encoder = raised(objective, log_px_z, kl, z, q)
 
@@ -54,9 +65,64 @@ def stack(h, params, part, activation):
     return h
 
 
-def distribution(likelihood, output, params):
+def encoder_input(likelihood, x):
+    """What the encoder reads of x, NaN in its holes."""
+    match likelihood:
+        case likelihoods.Holes():
+            read = encoder_input(likelihood.likelihood, x)
+            return torch.cat([torch.nan_to_num(read, nan=0.0), 1.0 * ~torch.isnan(x)], dim=-1)
+        case likelihoods.Product():
+            return torch.cat([encoder_input(p, x[:, list(d)]) for d, p in likelihood.parts], dim=-1)
+        case likelihoods.Standardized():
+            return (x - x.new_tensor(likelihood.shift)) / x.new_tensor(likelihood.scale)
+        case likelihoods.Poisson() | likelihoods.NegativeBinomial():
+            return torch.log1p(x)
+        case likelihoods.Categorical(whole=True):
+            places = torch.arange(likelihood.levels, dtype=x.dtype)
+            return (x[..., None] == places).flatten(start_dim=1).to(x.dtype)
+    return x
+
+
+def terms(likelihood, x, output, params, prefix="likelihood/"):
+    """log p(x_d|z), (L, B, D), 0 in a hole."""
+    match likelihood:
+        case likelihoods.Holes():
+            found = terms(likelihood.likelihood, torch.nan_to_num(x), output, params, prefix)
+            return torch.where(torch.isnan(x), 0.0, found)
+        case likelihoods.Product():
+            widths = [
+                p.levels * len(d) if hasattr(p, "levels") else len(d) for d, p in likelihood.parts
+            ]
+            found = output.new_zeros(*output.shape[:2], x.shape[1])
+            outputs = output.split(widths, dim=-1)
+            for i, (columns, p) in enumerate(likelihood.parts):
+                part = terms(p, x[:, list(columns)], outputs[i], params, f"{prefix}{i}/")
+                found[..., list(columns)] = part
+            return found
+    return distribution(likelihood, output, params, prefix).log_prob(x)
+
+
+def distribution(likelihood, output, params, prefix="likelihood/"):
     """p(x|z), each pixel by itself."""
     match likelihood:
+        case likelihoods.Standardized():
+            units = AffineTransform(
+                output.new_tensor(likelihood.shift), output.new_tensor(likelihood.scale)
+            )
+            return TransformedDistribution(
+                distribution(likelihood.likelihood, output, params, prefix), units
+            )
+        case likelihoods.ColumnGaussian():
+            return Normal(output, column_width(likelihood, params, prefix))
+        case likelihoods.StudentT():
+            return StudentT(likelihood.dof, output, column_width(likelihood, params, prefix))
+        case likelihoods.Poisson():
+            return Poisson(torch.exp(output))
+        case likelihoods.NegativeBinomial():
+            log_r = params[f"{prefix}log_r"]
+            return NegativeBinomial(torch.exp(log_r), logits=output - log_r)
+        case likelihoods.Categorical(whole=True):
+            return Categorical(logits=output.unflatten(-1, (-1, likelihood.levels)))
         case likelihoods.Bernoulli():
             return Bernoulli(logits=output, validate_args=False)  # for x between 0 and 1
         case likelihoods.Gaussian():
@@ -70,6 +136,11 @@ def distribution(likelihood, output, params):
             return GreyBernoulli(logits=output, validate_args=False)
         case likelihoods.Categorical():
             return Levels(logits=output.unflatten(-1, (-1, likelihood.levels)))
+
+
+def column_width(likelihood, params, prefix):
+    """σ of each column."""
+    return torch.sqrt(likelihood.min_sigma**2 + torch.exp(params[f"{prefix}a"]))
 
 
 class GreyBernoulli(Bernoulli):
