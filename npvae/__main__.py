@@ -9,6 +9,7 @@ COMMANDS = {  # name: module with main(arguments), imported when asked for; what
     "evaluate": ("npvae.commands.evaluate", "say what a model is worth, in nats a row"),
     "diagnose": ("npvae.commands.diagnose", "say what is likely wrong with a model"),
     "sample": ("npvae.commands.sample", "write rows, or draw pictures, that a model makes"),
+    "impute": ("npvae.commands.impute", "fill the holes of a table"),
     "verify": ("npvae.commands.verify", "say whether a model is still what was trained"),
     "explore": ("npvae.pages.command", "write one HTML page in which to try a saved model"),
     "convert": ("npvae.storage.command", "bring a model from PyTorch or Keras, or take one there"),

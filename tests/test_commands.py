@@ -15,6 +15,8 @@ import npvae
 from npvae import kernels
 from npvae.__main__ import COMMANDS, main
 from npvae.commands import record, train
+from npvae.commands.impute import SAMPLES
+from npvae.posterior import impute
 from npvae.reading.data import read_data
 from npvae.storage import model as storage
 
@@ -544,6 +546,53 @@ def test_samples_have_names_and_units(table, capsys):
     run(capsys, "sample", "model.npz", "--n", "7", "--out", "s.npy", "--seed", "5")
     drawn = vae.sample(7, rng=np.random.default_rng(5), draw=True)
     np.testing.assert_array_equal(np.load("s.npy"), drawn)
+
+
+def holed(folder):
+    """holes.csv: people's numbers, a fifth of which is missing.  -> the numbers, NaN there"""
+    x, _ = people()
+    x = np.where(np.random.default_rng(1).random(x.shape) < 0.2, np.nan, x)
+    rows = [["" if np.isnan(v) else repr(v) for v in row] for row in x.tolist()]
+    write_csv(folder / "holes.csv", rows, NAMES)
+    return x
+
+
+def numbers(path):
+    with open(path, newline="") as file:
+        names, *rows = csv.reader(file)
+    assert names == NAMES
+    return np.array(rows, float)
+
+
+def test_holes_are_filled_and_the_rest_is_as_it_was(folder, capsys):
+    x = holed(folder)
+    vae, _ = trained(capsys, "holes.csv")
+    status, out, err = run(capsys, "impute", "model.npz", "holes.csv", "--out", "f.csv")
+    assert status == 0, err
+    assert out.splitlines()[0] == "f.csv: 60 rows"
+    filled, hole = numbers("f.csv"), np.isnan(x)
+    assert f"{hole.sum()} holes filled" in out
+    assert np.isfinite(filled).all()
+    np.testing.assert_array_equal(filled[~hole], x[~hole])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", npvae.UnreliableWarning)
+        want = impute(vae, x, draws=3, samples=SAMPLES, rng=np.random.default_rng(4))
+        mean = impute(vae, x, draws=1, samples=SAMPLES, rng=np.random.default_rng(4)).x
+    run(capsys, "impute", "model.npz", "holes.csv", "--out", "f.csv", "--draws", "3", "--seed", "4")
+    for k in range(3):
+        found = numbers(f"f-{k + 1}.csv")
+        np.testing.assert_array_equal(np.float32(found[hole]), want.draws[k][hole])
+    run(capsys, "impute", "model.npz", "holes.csv", "--out", "m.npy", "--means", "--seed", "4")
+    np.testing.assert_array_equal(np.float32(np.load("m.npy")[hole]), mean[hole])
+
+
+def test_a_model_of_whole_rows_fills_no_holes(table, capsys):
+    trained(capsys)
+    status, _, err = run(capsys, "impute", "model.npz", "people.csv", "--out", "f.csv")
+    assert status == 2
+    assert "expected Holes(…)" in err
+    run_twice = ["impute", "model.npz", "people.csv", "--out", "f.csv", "--means", "--draws", "2"]
+    assert "expected one of the two" in run(capsys, *run_twice)[2]
 
 
 # Errors, in a line

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,11 @@ from ..reading.data import picture_shape
 from ..vae import VAE
 from .record import Record
 from .running import add_model, add_seed, count, new_parser, run
+from .writing import ENDINGS, check_ending, write_rows
 
 DESCRIPTION = """\
 Write rows that a model makes: .csv or .npy, in the data's own units; or .png, a
 sheet of pictures, which are means."""
-ENDINGS = ".csv", ".npy", ".png"
 
 
 def main(arguments):
@@ -33,9 +32,7 @@ def main(arguments):
 
 
 def _sample(args):
-    ending = args.out.suffix.lower()
-    if ending not in ENDINGS:
-        raise ValueError(f"--out is {args.out}; expected a name in {', '.join(ENDINGS)}")
+    ending = check_ending(args.out, (*ENDINGS, ".png"))
     if args.shape and ending != ".png":
         raise ValueError(f"--shape is for a .png; --out is {args.out}")
     vae, record = VAE.load(args.model), Record.read(args.model)
@@ -44,10 +41,7 @@ def _sample(args):
         _draw(args, vae, record, rng)
     else:
         x = vae.sample(args.n, rng=rng, draw=not args.means) * (record.divide if record else 1)
-        if ending == ".npy":
-            np.save(args.out, x)
-        else:
-            _write(args.out, x, record and record.names)
+        write_rows(args.out, x, record and record.names)
     print(f"{args.out}: {args.n:,} {'pictures' if ending == '.png' else 'rows'}")
     return 0
 
@@ -62,12 +56,3 @@ def _draw(args, vae, record, rng):
             "a .csv"
         )
     prior_samples(vae, args.n, shape, rng=rng).savefig(args.out)
-
-
-def _write(path, x, names):
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        if names is not None:
-            writer.writerow(names)
-        for row in x:
-            writer.writerow(str(v).removesuffix(".0") for v in row)  # all its digits, and no more
