@@ -11,7 +11,6 @@ With max_norm, dw is what `clip_by_norm` leaves of it.
 """
 
 import math
-import operator
 from collections.abc import Iterable, Mapping
 from typing import Protocol, runtime_checkable
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from . import kernels
 from ._checks import check_number
+from ._state import State
 
 # float32 would round a smaller ε to 0, and 0/0 follows where a gradient is zero; a larger decay
 # turns the sign of W at every step and overflows.
@@ -121,7 +121,7 @@ class SGD:
         self.momentum = momentum
         self.weight_decay = weight_decay
         self.max_norm = max_norm
-        self._state = _State("velocity")
+        self._state = State("velocity")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.2]
@@ -155,7 +155,7 @@ class Adagrad:
         self.epsilon = epsilon
         self.weight_decay = weight_decay
         self.max_norm = max_norm
-        self._state = _State("g2_sum")
+        self._state = State("g2_sum")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
@@ -191,7 +191,7 @@ class Adam:
         self.weight_decay = weight_decay
         self.max_norm = max_norm
         self.steps = 0
-        self._state = _State("m", "v")
+        self._state = State("m", "v")
 
     def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
         """w ← w − learning_rate·m̂/(√v̂ + ε) at step t = 1, 2, …
@@ -218,66 +218,6 @@ class Adam:
             raise ValueError(f"steps is {steps}; expected a whole number >= 0")
         _recall(self, params, memory)
         self.steps = int(steps)
-
-
-class _State:
-    """An array of each name beside each array of the parameters, of its shape.
-
-    Zero at first, bound to those parameters from then on.
-    """
-
-    def __init__(self, *names):
-        self.names = names
-        self.params = None
-
-    def beside(self, params, grads):
-        """-> (w, dw, state, …) for each w of params
-
-        From arrays of zeros the first step of Adagrad, and of Adam, is
-        −learning_rate·g/(|g| + ε), whatever the scale of g.            [optimizers.8]
-        Raises ValueError if the parameters are not those of the first call, or the gradients
-        have other shapes.
-        """
-        params, grads = list(params), list(grads)
-        if [w.shape for w in params] != [dw.shape for dw in grads]:
-            raise ValueError(
-                f"params have the shapes {[w.shape for w in params]}, grads "
-                f"{[dw.shape for dw in grads]}; expected the same"
-            )
-        self._bind(params)
-        return [(w, dw, *s) for w, dw, s in zip(params, grads, self.states, strict=True)]
-
-    def arrays(self, params):
-        """{name/i: the i-th of this name}"""
-        self._bind(list(params))
-        return {
-            f"{name}/{i}": array
-            for i, arrays in enumerate(self.states)
-            for name, array in zip(self.names, arrays, strict=True)
-        }
-
-    def recall(self, params, memory):
-        """Copy the arrays of memory, by these names."""
-        params = list(params)
-        states = [[memory[f"{name}/{i}"] for name in self.names] for i in range(len(params))]
-        for w, arrays in zip(params, states, strict=True):
-            for array in arrays:
-                if array.shape != w.shape or array.dtype != w.dtype:
-                    raise ValueError(
-                        f"the optimizer's memory has an array {array.dtype} {array.shape} beside "
-                        f"parameters {w.dtype} {w.shape}"
-                    )
-        self._bind(params)
-        self.states = [[array.copy() for array in arrays] for arrays in states]
-
-    def _bind(self, params):
-        if self.params is None:
-            self.params = params
-            self.states = [[np.zeros_like(w) for _ in self.names] for w in params]
-        if len(params) != len(self.params) or any(map(operator.is_not, params, self.params)):
-            raise ValueError(
-                "this optimizer holds the state of another model's parameters; make a new one"
-            )
 
 
 def _decay(optimizer, w):
