@@ -99,6 +99,8 @@ def parse_args():
 def main():
     args = parse_args()
     vae = npvae.VAE.load(args.model)
+    if not vae.likelihood.reads_x:
+        raise ValueError(f"the encoder of {vae.likelihood!r} reads other numbers than x")
     if args.back:
         vae, out = load_trained(args.back[0], vae), args.back[1]
     else:

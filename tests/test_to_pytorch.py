@@ -146,6 +146,7 @@ def test_the_script_goes_over_and_brings_trained_weights_back(script, saved):
         (["damaged.pt"], "error: damaged.pt is truncated or not an npz file"),
         (["vae.npz", "--out", "absent/vae.pt"], "cannot save to absent/vae.pt: there is no folder"),
         (["vae.npz", "--out", "vae.npz"], "vae.npz ends in '.npz'; expected one of .pt, .pth"),
+        (["counts.npz"], "the encoder of Poisson() reads other numbers than x"),
         (["vae.npz", "--back", "absent.pt", "new.npz"], "there is no file absent.pt"),
         (["vae.npz", "--back", "damaged.pt", "new.npz"], "damaged.pt holds no state dict ("),
         (["vae.npz", "--back", "other.pt", "new.npz"], "other.pt holds the weights of VAE(4-6-5-2"),
@@ -154,6 +155,7 @@ def test_the_script_goes_over_and_brings_trained_weights_back(script, saved):
 def test_bad_arguments_end_in_one_line(script, saved, monkeypatch, arguments, message):
     monkeypatch.chdir(saved.parent)
     saved.with_name("damaged.pt").write_bytes(saved.read_bytes()[:100])
+    make_vae("Poisson").save("counts.npz")
     other = script.VAE(make_vae(latent_dim=2))
     script.torch.save(other.state_dict(), "other.pt")
     done = run(*arguments)
