@@ -204,4 +204,4 @@ def test_the_estimators_table_holds_every_column():
     assert 90 < raw <= 100
     assert 80 < pca <= 100
     assert 40 < vae <= 100
-    assert max(pca_nats, vae_nats) < 0 < seconds
+    assert max(pca_nats, vae_nats) < 0 <= seconds < 60
