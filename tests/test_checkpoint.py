@@ -1,6 +1,7 @@
 """A run that was cut and goes on has the bits of one that was not; what a checkpoint refuses."""
 
 import errno
+import json
 import multiprocessing
 import os
 import signal
@@ -121,6 +122,35 @@ def test_what_is_no_run_is_refused(tmp_path):
         npvae.past_epochs(tmp_path / "vae.npz")
     with pytest.raises(FileNotFoundError, match="there is no file"):
         train("bernoulli", resume=tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize(
+    ("entries", "seconds", "message"),
+    [
+        ({"batch_size": 0}, 1.0, "damaged header: .* rows in batches of 0"),
+        ({"rows": 0}, 1.0, "damaged header: 0 rows"),
+        ({"rows": 10**400}, 1.0, "damaged header: 1000"),
+        ({"batch_size": "20"}, 1.0, "damaged header: entries of other types"),
+        ({}, 0.0, "says of an epoch that it took no time"),
+        ({}, -1.0, "says of an epoch that it took no time"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_and_divides_by_nothing(
+    tmp_path, entries, seconds, message
+):
+    path = tmp_path / "run.npz"
+    begin("bernoulli", path, "exception", AN_EPOCH + 4, every=None)
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(str(arrays["header"]))
+    header["run"] |= entries
+    arrays["header"] = np.array(json.dumps(header))
+    arrays["run/past/seconds"] = np.full_like(arrays["run/past/seconds"], seconds)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=message):
+        npvae.past_epochs(path)
+    with pytest.raises(ValueError, match=r"holds a run with|took no time"):
+        train("bernoulli", resume=path)
 
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(tmp_path):

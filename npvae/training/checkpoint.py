@@ -24,7 +24,7 @@ from .progress import Past, Run
 VISITED = "bound", "log_px_z", "mu", "logvar"
 NUMBERS = "bound", "seconds"  # of a Past
 PER_UNIT = "kl_per_dim", "mu_variance"  # of an Evaluation
-MOST_EPOCHS = 10**9
+MOST_EPOCHS, MOST_ROWS = 10**9, 2**62
 CHECKED_ROWS = 10_000
 
 
@@ -129,6 +129,7 @@ def go_on(path: str | PathLike, run: Run) -> None:
         raise ValueError(f"{path} has a damaged header: {error}") from error
     memory = optimizer.memory(vae.params.rows)
     archive.check(path, _forms(vae, memory, stand, run.x_val is not None), arrays)
+    _check_seconds(path, arrays)
 
     optimizer.recall(vae.params.rows, _under("optimizer/", arrays))
     for name, array in vae.params.arrays().items():
@@ -150,9 +151,12 @@ def read_past(path: str | PathLike) -> tuple[tuple[int, int], list[Past]]:
         rows, batch_size, epochs = (header["run"][n] for n in ("rows", "batch_size", "epochs"))
         latents, validated = header["model"]["latent_dim"], header["run"]["validation"] is not None
         if {type(value) for value in (rows, batch_size, epochs, latents)} != {int}:
-            raise ValueError("entries of other types")
+            raise TypeError("entries of other types")
+        if not (1 <= rows <= MOST_ROWS and batch_size >= 1):
+            raise TypeError(f"{rows} rows in batches of {batch_size}")
         columns = {n: a for n, a in arrays.items() if n.startswith("past/")}
         archive.check(path, _past_forms(epochs, latents, validated), columns)
+        _check_seconds(path, columns)
     except (KeyError, TypeError, OverflowError, MemoryError) as error:
         raise ValueError(f"{path} has a damaged header: {error}") from error
     return (rows, batch_size), _past(_under("past/", columns))
@@ -207,6 +211,11 @@ def _columns(past, latents, validated):
             column = [getattr(record, name) for record in of_epochs]
             columns[f"{prefix}/{name}"] = np.array(column, np.float64).reshape(shape)
     return columns
+
+
+def _check_seconds(path, arrays):
+    if not (arrays["past/seconds"] > 0).all():
+        raise ValueError(f"{path} says of an epoch that it took no time")
 
 
 def _past(columns):
