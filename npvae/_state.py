@@ -15,8 +15,8 @@ class State:
         self.names = names
         self.params = None
 
-    def beside(self, params, grads):
-        """-> (w, dw, state, …) for each w of params
+    def beside(self, params, grads, shapes=None):
+        """-> (w, dw, state, …, shapes of the matrices in w) for each w of params
 
         From arrays of zeros the first step of Adagrad, and of Adam, is
         −learning_rate·g/(|g| + ε), whatever the scale of g.            [optimizers.8]
@@ -30,7 +30,8 @@ class State:
                 f"{[dw.shape for dw in grads]}; expected the same"
             )
         self._bind(params)
-        return [(w, dw, *s) for w, dw, s in zip(params, grads, self.states, strict=True)]
+        each = zip(params, grads, self.states, shapes or [None] * len(params), strict=True)
+        return [(w, dw, *state, within) for w, dw, state, within in each]
 
     def arrays(self, params):
         """{name/i: the i-th of this name}"""

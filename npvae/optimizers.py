@@ -8,10 +8,13 @@ quotients are coordinate by coordinate; β₁, β₂, ε are beta1, beta2, epsil
 A setting may be changed between steps, as a schedule of the learning rate does. It is checked
 wherever it is set, in the constructor or later, and a bad one leaves the optimizer as it was.
 With max_norm, dw is what `clip_by_norm` leaves of it.
+
+shapes, of `Params`, say for each array which matrices lie in it, or None. They help threads to
+share the work, and change no number.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -19,6 +22,8 @@ import numpy as np
 from . import kernels
 from ._checks import check_number
 from ._state import State
+
+Shapes = Sequence[tuple[tuple[int, int], ...] | None]
 
 # float32 would round a smaller ε to 0, and 0/0 follows where a gradient is zero; a larger decay
 # turns the sign of W at every step and overflows.
@@ -123,14 +128,20 @@ class SGD:
         self.max_norm = max_norm
         self._state = State("velocity")
 
-    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
+    def update(
+        self,
+        params: Iterable[np.ndarray],
+        grads: Iterable[np.ndarray],
+        shapes: Shapes | None = None,
+    ) -> None:
         """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.   [optimizers.2]
 
         After t steps of one g, velocity = g (1 − momentumᵗ)/(1 − momentum).    [optimizers.3]
         """
-        for w, dw, velocity in self._state.beside(params, clip_by_norm(grads, self.max_norm)):
+        grads = clip_by_norm(grads, self.max_norm)
+        for w, dw, velocity, within in self._state.beside(params, grads, shapes):
             given = self.learning_rate, self.momentum, _decay(self, w)
-            kernels.sgd_update(w, dw, velocity, *given)
+            kernels.sgd_update(w, dw, velocity, *given, within)
 
 
 class Adagrad:
@@ -157,11 +168,17 @@ class Adagrad:
         self.max_norm = max_norm
         self._state = State("g2_sum")
 
-    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
+    def update(
+        self,
+        params: Iterable[np.ndarray],
+        grads: Iterable[np.ndarray],
+        shapes: Shapes | None = None,
+    ) -> None:
         """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g/(√g2_sum + ε).    [optimizers.4]"""
-        for w, dw, g2_sum in self._state.beside(params, clip_by_norm(grads, self.max_norm)):
+        grads = clip_by_norm(grads, self.max_norm)
+        for w, dw, g2_sum, within in self._state.beside(params, grads, shapes):
             given = self.learning_rate, self.epsilon, _decay(self, w)
-            kernels.adagrad_update(w, dw, g2_sum, *given)
+            kernels.adagrad_update(w, dw, g2_sum, *given, within)
 
 
 class Adam:
@@ -193,7 +210,12 @@ class Adam:
         self.steps = 0
         self._state = State("m", "v")
 
-    def update(self, params: Iterable[np.ndarray], grads: Iterable[np.ndarray]) -> None:
+    def update(
+        self,
+        params: Iterable[np.ndarray],
+        grads: Iterable[np.ndarray],
+        shapes: Shapes | None = None,
+    ) -> None:
         """w ← w − learning_rate·m̂/(√v̂ + ε) at step t = 1, 2, …
 
         m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g².                     [optimizers.5]
@@ -201,11 +223,11 @@ class Adam:
         |m̂|/√v̂ ≤ (1 − β₁)/√((1 − β₂)(1 − β₁²/β₂)) if β₁² < β₂.          [optimizers.7]
         So no step is longer than 7.3 learning_rate with the default β₁ and β₂.
         """
-        arrays = self._state.beside(params, clip_by_norm(grads, self.max_norm))
+        arrays = self._state.beside(params, clip_by_norm(grads, self.max_norm), shapes)
         self.steps += 1
         given = self.steps, self.learning_rate, self.beta1, self.beta2, self.epsilon
-        for w, dw, m, v in arrays:
-            kernels.adam_update(w, dw, m, v, *given, _decay(self, w))
+        for w, dw, m, v, within in arrays:
+            kernels.adam_update(w, dw, m, v, *given, _decay(self, w), within)
 
     def memory(self, params: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
         """Both running means, and t."""

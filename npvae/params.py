@@ -23,6 +23,7 @@ class Stacks:
     likelihood {name: …}
     rows                    the same numbers as two arrays: weights (1, ·), every W, a matrix
                             still; and others (·,), every b and what the likelihood learns
+    shapes                  of the matrices in the first row, and None of the second
 
     Made from arrays of one dtype, which are copied. The copies are parts of the rows: what is
     written to the ones is written to the others, and an optimizer has two arrays to go through,
@@ -32,6 +33,7 @@ class Stacks:
     stacks: Mapping[str, tuple[Layer, ...]]
     likelihood: Mapping[str, np.ndarray]
     rows: tuple[np.ndarray, np.ndarray]
+    shapes: tuple[tuple[tuple[int, int], ...], None]
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Stacks:
         # Neither can be given another array, which would be no part of a row.
         self.stacks, self.likelihood = MappingProxyType(cut), MappingProxyType(learned)
         self.rows = rows
+        self.shapes = tuple(layer.W for layer in layers), None
 
     def _of_rows(self, change):
         return _from_rows(type(self), tuple(map(change, self.rows)), *self._all_shapes())

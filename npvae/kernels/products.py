@@ -4,6 +4,9 @@ A tile stays in registers (the places inside a core that arithmetic works on) th
 sum over k, and every number that is loaded serves several multiplications: that is what makes a
 product fast. A tile that sticks out of the result is computed whole and stored in part. Each
 element is the same sum in the same order, wherever the tiles fall.
+
+A thread takes the same rows of a W in x W, dy Wᵀ and xᵀ dy, and the optimizers give it the same
+ones: a number that one thread writes should never have been read by another.
 """
 
 import functools
@@ -13,7 +16,7 @@ from numba import from_dtype, njit
 
 from .arrays import check_dtypes, plain
 from .disk import keep
-from .threads import loop, over_chunks
+from .threads import CHUNK, loop, over_chunks
 from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
 
 # Tiles, as (rows, registers side by side). Ten sums hide the time that each addition takes. Ten
@@ -24,11 +27,14 @@ from .vectors import add_outer_product, lanes, load_transposed, register_count, 
 # r × c sums take rc + c + 1 registers: twenty by one 22, four by four 21.
 MANY_REGISTERS = register_count() >= 22
 TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (4, 4) if MANY_REGISTERS else (5, 2)
+# In x W, the halves of a sum of at least so many terms are the work of two tasks, if that moves
+# less memory: each thread then reads its own half of the rows of W.
+HALVED = 128
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
 TASKS = 8  # at least, if there are so many tiles, or threads would wait for each other
 # Multiplications in a chunk of tasks: a microsecond of work.
-CHUNK = 2**15
+CHUNK_TERMS = 2**15
 # Terms whose a is zero for a whole tile are left out if fewer than one in three of two hundred
 # numbers of a are not zero, and the product has so many columns that looking for them has paid.
 SAMPLES, SAMPLE_STEP = 200, 97
@@ -64,14 +70,22 @@ def matmul(a, b, out=None):
 
 
 def _product(a, b, bias, y):
-    """y = bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]"""
+    """y = bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]
+
+    Or the sums over the first and the second half of all k, one added to the other.
+    """
     (m, depth), n = a.shape, b.shape[1]
     a, a_turned = _as_it_lies(a)
     b, b_turned = _as_it_lies(b)
     zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)
-    listed = _nonzero_terms(a, a_turned, m, depth) if zeros else ()
-    loop, tasks, chunk, *cut = _plan(m, depth, n, a_turned, zeros, y.dtype)
-    over_chunks(loop)(tasks, chunk, y, a, a_turned, b, b_turned, plain(bias), *cut, *listed)
+    loop, tasks, chunk, *cut = _plan(m, depth, n, a_turned, b_turned, zeros, y.dtype)
+    parts = cut[0]
+    listed = _nonzero_terms(a, a_turned, m, depth, parts) if zeros else ()
+    rest = y if parts == 1 else np.empty_like(y)
+    matrices = y, rest, a, a_turned, b, b_turned, plain(bias)
+    over_chunks(loop)(tasks, chunk, *matrices, *cut, *listed)
+    if parts > 1:
+        over_chunks(_add)(y.size, CHUNK, y.reshape(-1), rest.reshape(-1))
     return y
 
 
@@ -81,11 +95,11 @@ def _as_it_lies(a):
 
 
 @functools.lru_cache(1000)
-def _plan(m, depth, n, a_turned, zeros, dtype):
+def _plan(m, depth, n, a_turned, b_turned, zeros, dtype):
     """How a product is cut.
 
-    -> its loop over tasks; how many they are, and how many in a chunk; tiles in a task, tasks
-    below each other, and numbers in a row of a tile
+    -> its loop over tasks; how many they are, and how many in a chunk; and what `_tasks` reads
+    from parts to width
     """
     tile = LISTED if zeros else _tile_for(m, a_turned)
     height, width = tile[0], tile[1] * lanes(from_dtype(dtype))
@@ -93,8 +107,11 @@ def _plan(m, depth, n, a_turned, zeros, dtype):
     tiles = max(1, min(TASK_ROWS // height, down * strips // TASKS))
     groups = max(1, -(-down // tiles))
     tiles = max(1, -(-down // groups))
-    chunk = 1 + CHUNK // (tiles * height * width * (1 + depth))
-    return LOOPS[tile], groups * strips, chunk, tiles, groups, width
+    # Then two y are moved from thread to thread, and else all of b.
+    halved = depth >= HALVED and 2 * m <= depth and not (a_turned or b_turned)
+    parts = 2 if halved else 1
+    chunk = 1 + CHUNK_TERMS // (1 + tiles * height * width * depth // parts)
+    return LOOPS[tile], parts * groups * strips, chunk, parts, a_turned, tiles, groups, strips, width
 
 
 def _tile_for(m, a_turned):
@@ -116,18 +133,19 @@ def _mostly_zero(a):
 _mostly_zero = keep(njit(_mostly_zero), "products._mostly_zero")
 
 
-def _nonzero_terms(a, turned, m, depth):
-    """For each tile's rows of a, the k where one of them is not zero, and how many they are.
+def _nonzero_terms(a, turned, m, depth, parts):
+    """For each tile's rows of a, the k where one of them is not zero.
 
     A term that is left out would have added 0.                  [kernels.4]
+    -> kept (tiles, depth), and where each part of them ends: ends (tiles, 1 + parts), from 0 on
     """
     blocks = -(-m // LISTED[0])
-    kept, counts = np.empty((blocks, depth), np.int32), np.empty(blocks, np.intp)
+    kept, ends = np.empty((blocks, depth), np.int32), np.empty((blocks, 1 + parts), np.intp)
     chunk = 1 + ZEROS_CHUNK // (1 + depth)
     bits = a.reshape(-1).view(f"i{a.itemsize}")  # of −0 some are set: it is kept
     a_row, a_column = _steps(turned, m, depth)
-    over_chunks(_keep)(blocks, chunk, kept, counts, bits, a_row, a_column, m)
-    return kept, counts
+    over_chunks(_keep)(blocks, chunk, kept, ends, bits, a_row, a_column, m)
+    return kept, ends
 
 
 @loop
@@ -137,32 +155,39 @@ def _steps(turned, m, depth):
 
 
 @loop
-def _keep(first, last, kept, counts, bits, a_row, a_column, m):
+def _keep(first, last, kept, ends, bits, a_row, a_column, m):
     # All unsigned, as over_chunks has it: no index is looked at for its sign.
     a_row, a_column, end = np.uint64(a_row), np.uint64(a_column), np.uint64(m - 1)
+    depth, parts = kept.shape[1], ends.shape[1] - 1
     for block in range(first, last):
         count = np.uint64(0)
-        for k in range(np.uint64(kept.shape[1])):
-            together = bits.dtype.type(0)
-            for r in range(np.uint64(LISTED[0])):
-                row = min(block * np.uint64(LISTED[0]) + r, end)
-                together |= bits[row * a_row + k * a_column]
-            kept[block, count] = k
-            count += np.uint64(together != 0)
-        counts[block] = count
+        for part in range(parts):
+            ends[block, part] = count
+            for k in range(np.uint64(part * depth // parts), np.uint64((part + 1) * depth // parts)):
+                together = bits.dtype.type(0)
+                for r in range(np.uint64(LISTED[0])):
+                    row = min(block * np.uint64(LISTED[0]) + r, end)
+                    together |= bits[row * a_row + k * a_column]
+                kept[block, count] = k
+                count += np.uint64(together != 0)
+        ends[block, parts] = count
 
 
 @loop
 def _tasks(
     start_tile, transpose, height, first, last,
-    y, a, a_turned, b, b_turned, bias, tiles, groups, width, *listed,
+    y, rest, a, a_turned, b, b_turned, bias, parts, by_rows, tiles, groups, strips, width,
+    *listed,
 ):  # fmt: skip
     """y = bias + a b in tasks first … last − 1, each some tiles below each other.
 
     start_tile  makes a tile of so many rows, the height
     transpose   makes a strip
+    parts       2 if the first tasks make first halves, into y, the others second ones, into rest
+    by_rows     whether tasks follow each other along the rows of y, not down its columns
     tiles       how many there are in a task
     groups      how many tasks there are from the top of y to the bottom
+    strips      … and from its left to its right
     b           read row by row or, if bᵀ is given, from a strip of b made for each task
     listed      what _nonzero_terms returns, or nothing, which means all terms
     """
@@ -170,16 +195,23 @@ def _tasks(
     depth = a.shape[0] if a_turned else a.shape[1]
     a_row, a_column = _steps(a_turned, m, depth)
     strip = np.empty((depth if b_turned else 0, width), y.dtype)
+    zeros = np.zeros(n if parts > 1 else 0, y.dtype)
     for task in range(np.intp(first), np.intp(last)):
-        i, j = task % groups * tiles * height, task // groups * width
+        part, place = task // (groups * strips), task % (groups * strips)
+        group, side = place % groups, place // groups
+        if by_rows:
+            group, side = place // strips, place % strips
+        i, j = group * tiles * height, side * width
         end = min(i + tiles * height, m)
+        begun, target = (zeros, rest) if part else (bias, y)
+        ks = part * depth // parts, (part + 1) * depth // parts
         b_rows, b_at, b_step = b, j, n
         if b_turned:
             transpose(strip, b, j)
             b_rows, b_at, b_step = strip, 0, width
         while i < end:
-            tile = start_tile(bias, j, n - j)
-            args = y, i, j, a, a_row, a_column, b_rows, b_at, b_step, depth
+            tile = start_tile(begun, j, n - j)
+            args = target, i, j, a, a_row, a_column, b_rows, b_at, b_step, *ks, part
             if i + height <= m and j + width <= n:
                 _tile(tile, *args, None, None, i // height, *listed)
             else:
@@ -221,21 +253,33 @@ LOOPS = {TWENTY: _twenty, TEN: _ten, EIGHT: _eight, LISTED: _listed}
 
 
 @loop
-def _tile(tile, y, i, j, a, a_row, a_column, b, b_at, b_step, depth, rows, columns, block, *listed):
-    """y[i, j] = bias[j] + Σ_k a[i, k] b[k, j]: for each k, a column of a times a row of b."""
+def _tile(
+    tile, y, i, j, a, a_row, a_column, b, b_at, b_step, first, last, part, rows, columns, block,
+    *listed,
+):  # fmt: skip
+    """y[i, j] = tile + Σ_k a[i, k] b[k, j]: for each k, a column of a times a row of b.
+
+    k           first … last − 1, or those of them that are listed, of this part
+    """
     n = y.shape[1]
     sums = tile
     if len(listed) == 0:
-        for k in range(depth):
+        for k in range(first, last):
             a_at = i * a_row + k * a_column
             sums = add_outer_product(sums, a, a_at, a_row, rows, b, b_at + k * b_step, columns)
     else:
-        kept, counts = listed
-        for t in range(counts[block]):
+        kept, ends = listed
+        for t in range(ends[block, part], ends[block, part + 1]):
             k = np.intp(kept[block, t])
             a_at = i * a_row + k * a_column
             sums = add_outer_product(sums, a, a_at, a_row, rows, b, b_at + k * b_step, columns)
     store(sums, y, i * n + j, n, rows, columns)
+
+
+@loop
+def _add(start, stop, y, rest):
+    for i in range(start, stop):
+        y[i] += rest[i]
 
 
 @loop

@@ -107,30 +107,30 @@ def bernoulli_log_prob_backward(dlog_px_z, x, logits):
     return dlog_px_z[..., None] * (x - sigmoid(logits))
 
 
-def max_abs(a):
+def max_abs(a, shapes=None):
     """max |a|, NaN if there is one, 0 if a is empty.        any shape -> float"""
     return float(np.max(np.abs(a), initial=0))
 
 
-def sgd_update(w, dw, velocity, learning_rate, momentum, decay):
+def sgd_update(w, dw, velocity, learning_rate, momentum, decay, shapes=None):
     """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.
 
     g = dw + decay·w, here and below. All arrays have one shape; w and velocity are C-contiguous
-    and change in place.
+    and change in place. shapes: of the matrices whose row w is, which threads may divide by.
     """
     velocity *= momentum
     velocity += dw + decay * w
     w -= learning_rate * velocity
 
 
-def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay):
+def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay, shapes=None):
     """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g / (√g2_sum + epsilon)."""
     g = dw + decay * w
     g2_sum += g * g
     w -= learning_rate * g / (np.sqrt(g2_sum) + epsilon)
 
 
-def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay):
+def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay, shapes=None):
     """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − learning_rate·m̂ / (√v̂ + epsilon).
 
     m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) at step t = 1, 2, …

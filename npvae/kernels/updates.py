@@ -1,5 +1,10 @@
-"""The optimizers' updates, each in one pass over memory, and a look at gradients before them."""
+"""The optimizers' updates, each in one pass over memory, and a look at gradients before them.
 
+The order in which numbers are visited changes none of them. It is such that a thread takes the
+same rows of every matrix here as in `products`.
+"""
+
+import functools
 import math
 
 import numpy as np
@@ -9,7 +14,36 @@ from .functions import by_dtype
 from .threads import CHUNK, loop, over_chunks
 
 
-def _update(loop, w, dw, states, numbers):
+@functools.lru_cache(256)
+def _at_home(shapes, size):
+    """Chunks of matrices that lie one behind the other, ordered by where in a matrix they begin.
+
+    So half of the threads, which get the first half of the chunks, get the first half of the rows
+    of every matrix.
+    """
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+    if ends[-1] != size:
+        raise ValueError(f"matrices of the shapes {shapes} do not fill an array of {size} numbers")
+    starts = np.arange(0, ends[-1], CHUNK)
+    matrix = np.searchsorted(ends, starts, side="right")
+    sizes = np.diff(ends, prepend=0)
+    return np.argsort((starts - ends[matrix]) / sizes[matrix], kind="stable")
+
+
+def _over_chunks(loop, shapes, w, *args):
+    """Hand the chunks of w to the loop, in an order that fits the shapes of what lies in w."""
+    order = _at_home(shapes or ((1, w.size),), w.size)
+    over_chunks(loop)(order.size, 1, order, w, *args)
+
+
+@loop
+def _ends(chunk, size):
+    """Where a chunk of so many numbers begins and ends."""
+    start = np.uint64(chunk * CHUNK)
+    return start, min(start + np.uint64(CHUNK), np.uint64(size))
+
+
+def _update(loop, w, dw, states, numbers, shapes):
     """The loop over w, dw, the states, and numbers; all but dw change in place."""
     check_dtypes(w, dw, *states)
     check_same_shape(w, dw, *states)
@@ -21,51 +55,57 @@ def _update(loop, w, dw, states, numbers):
             )
     numbers = map(w.dtype.type, numbers)
     rows = w.ravel(), flat(dw), *[state.ravel() for state in states]
-    over_chunks(loop)(w.size, CHUNK, *rows, *numbers)
+    _over_chunks(loop, shapes, *rows, *numbers)
 
 
 @loop
-def _sgd(start, stop, w, dw, velocity, learning_rate, momentum, decay):
-    for i in range(start, stop):
-        g = dw[i] + decay * w[i]
-        velocity[i] = momentum * velocity[i] + g
-        w[i] -= learning_rate * velocity[i]
+def _sgd(first, last, order, w, dw, velocity, learning_rate, momentum, decay):
+    for c in range(first, last):
+        start, stop = _ends(order[c], w.size)
+        for i in range(start, stop):
+            g = dw[i] + decay * w[i]
+            velocity[i] = momentum * velocity[i] + g
+            w[i] -= learning_rate * velocity[i]
 
 
-def sgd_update(w, dw, velocity, learning_rate, momentum, decay):
+def sgd_update(w, dw, velocity, learning_rate, momentum, decay, shapes=None):
     """velocity ← momentum·velocity + g;  w ← w − learning_rate·velocity.
 
     g = dw + decay·w, here and below. All arrays have one shape; w and velocity are C-contiguous
-    and change in place.
+    and change in place. shapes: of the matrices whose row w is, which threads may divide by.
     """
-    _update(_sgd, w, dw, [velocity], (learning_rate, momentum, decay))
+    _update(_sgd, w, dw, [velocity], (learning_rate, momentum, decay), shapes)
 
 
 @loop
-def _adagrad(start, stop, w, dw, g2_sum, learning_rate, epsilon, decay):
-    for i in range(start, stop):
-        g = dw[i] + decay * w[i]
-        g2_sum[i] += g * g
-        w[i] -= learning_rate * g / (math.sqrt(g2_sum[i]) + epsilon)
+def _adagrad(first, last, order, w, dw, g2_sum, learning_rate, epsilon, decay):
+    for c in range(first, last):
+        start, stop = _ends(order[c], w.size)
+        for i in range(start, stop):
+            g = dw[i] + decay * w[i]
+            g2_sum[i] += g * g
+            w[i] -= learning_rate * g / (math.sqrt(g2_sum[i]) + epsilon)
 
 
-def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay):
+def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay, shapes=None):
     """g2_sum ← g2_sum + g²;  w ← w − learning_rate·g / (√g2_sum + epsilon)."""
-    _update(_adagrad, w, dw, [g2_sum], (learning_rate, epsilon, decay))
+    _update(_adagrad, w, dw, [g2_sum], (learning_rate, epsilon, decay), shapes)
 
 
 @loop
-def _adam(start, stop, w, dw, m, v, beta1, new1, beta2, new2, rate, scale, epsilon, decay):
-    for i in range(start, stop):
-        g = dw[i] + decay * w[i]
-        # Named, because a number read back from where it was just stored may wait for the store.
-        m_i = beta1 * m[i] + new1 * g
-        v_i = beta2 * v[i] + new2 * g * g
-        m[i], v[i] = m_i, v_i
-        w[i] -= rate * m_i / (math.sqrt(scale * v_i) + epsilon)
+def _adam(first, last, order, w, dw, m, v, beta1, new1, beta2, new2, rate, scale, epsilon, decay):
+    for c in range(first, last):
+        start, stop = _ends(order[c], w.size)
+        for i in range(start, stop):
+            g = dw[i] + decay * w[i]
+            # Named, because a number read back from where it was just stored may wait for the store.
+            m_i = beta1 * m[i] + new1 * g
+            v_i = beta2 * v[i] + new2 * g * g
+            m[i], v[i] = m_i, v_i
+            w[i] -= rate * m_i / (math.sqrt(scale * v_i) + epsilon)
 
 
-def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay):
+def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay, shapes=None):
     """m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − learning_rate·m̂ / (√v̂ + epsilon).
 
     m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ) at step t = 1, 2, …
@@ -73,7 +113,7 @@ def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay):
     # 1 − β in float64: float32 would round β₂ = 0.999 first and be 1.3e-5 off.
     betas = beta1, 1 - beta1, beta2, 1 - beta2
     rate, scale = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
-    _update(_adam, w, dw, [m, v], (*betas, rate, scale, epsilon, decay))
+    _update(_adam, w, dw, [m, v], (*betas, rate, scale, epsilon, decay), shapes)
 
 
 # Without their sign bit, floats are in order when their bits are read as integers, NaN above
@@ -84,16 +124,18 @@ _bits = by_dtype(
 
 
 @loop
-def _largest(start, stop, largest, a):
-    top = largest[0]
-    for i in range(start, stop):
-        top = max(top, _bits(a[i]))
-    largest[start // np.uint64(CHUNK)] = top
+def _largest(first, last, order, a, largest):
+    for c in range(first, last):
+        start, stop = _ends(order[c], a.size)
+        top = largest[c]
+        for i in range(start, stop):
+            top = max(top, _bits(a[i]))
+        largest[c] = top
 
 
-def max_abs(a):
+def max_abs(a, shapes=None):
     """max |a|, NaN if there is one, 0 if a is empty.        any shape -> float"""
     check_dtypes(a)
     largest = np.zeros(1 + a.size // CHUNK, f"i{a.itemsize}")
-    over_chunks(_largest)(a.size, CHUNK, largest, flat(a))
+    _over_chunks(_largest, shapes, flat(a), largest)
     return float(largest.max().view(a.dtype))

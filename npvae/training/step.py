@@ -56,7 +56,7 @@ def update(optimizer, params, grads):
     if not (own and optimizer.learning_rate * max(1, largest) <= LARGE_STEP):
         before = [row.copy() for row in params.rows]
     try:
-        optimizer.update(params.rows, grads.rows)
+        optimizer.update(params.rows, grads.rows, *([params.shapes] if own else []))
         if before is not None:
             _largest(params)
     except BaseException:
@@ -74,7 +74,7 @@ def require_finite(quantities):
 
 def _largest(params, what=""):
     """The largest magnitude among params, all finite."""
-    largest = [kernels.max_abs(row) for row in params.rows]
+    largest = [kernels.max_abs(*row) for row in zip(params.rows, params.shapes, strict=True)]
     if not math.isfinite(sum(largest)):
         require_finite({what + name: a for name, a in params.arrays().items()})
     return max(largest)
