@@ -66,24 +66,30 @@ def matmul(a, b, out=None):
             f"out is {out.dtype} {out.shape} with strides {out.strides}; expected {a.dtype} "
             f"{shape}, C-contiguous and writable"
         )
-    return _product(a, b, np.zeros(shape[1], a.dtype), out)
+    return _product(a, b, _zeros(shape[1], a.dtype), out)
+
+
+@functools.lru_cache(1000)
+def _zeros(n, dtype):
+    """Read only, though numba has no type of a plain array that says so."""
+    return np.zeros(n, dtype)
 
 
 def _product(a, b, bias, y):
     """y = bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]
 
-    Or the sums over the first and the second half of all k, one added to the other.
+    Or (bias + Σ_k a[:, k] b[k]) + Σ_l a[:, l] b[l], k in the first half, l in the second, where
+    `_plan` says so.                                             [kernels.7]
     """
     (m, depth), n = a.shape, b.shape[1]
     a, a_turned = _as_it_lies(a)
     b, b_turned = _as_it_lies(b)
     zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)
-    loop, tasks, chunk, *cut = _plan(m, depth, n, a_turned, b_turned, zeros, y.dtype)
-    parts = cut[0]
+    loop, tasks, chunk, parts, *cut = _plan(m, depth, n, a_turned, b_turned, zeros, y.dtype)
     listed = _nonzero_terms(a, a_turned, m, depth, parts) if zeros else ()
     rest = y if parts == 1 else np.empty_like(y)
     matrices = y, rest, a, a_turned, b, b_turned, plain(bias)
-    over_chunks(loop)(tasks, chunk, *matrices, *cut, *listed)
+    over_chunks(loop)(tasks, chunk, *matrices, parts, *cut, *listed)
     if parts > 1:
         over_chunks(_add)(y.size, CHUNK, y.reshape(-1), rest.reshape(-1))
     return y
@@ -91,7 +97,9 @@ def _product(a, b, bias, y):
 
 def _as_it_lies(a):
     """a or its transpose, whichever lies row after row, and whether it is the transpose."""
-    return (a.T, True) if not a.flags.carray and a.T.flags.carray else (plain(a), False)
+    if a.flags.carray:
+        return a, False
+    return (a.T, True) if a.T.flags.carray else (plain(a), False)
 
 
 @functools.lru_cache(1000)
