@@ -5,6 +5,7 @@ import csv
 import json
 import logging
 import math
+import os
 import sys
 import tempfile
 import textwrap
@@ -28,11 +29,12 @@ learned.
     mnist_mlp_vae.py --data glyphs --epochs 3
     mnist_mlp_vae.py --latent 2                draws the manifold of digits too
     mnist_mlp_vae.py --resume out --epochs 20  goes on with the run in out/
+    mpiexec -n 2 python mnist_mlp_vae.py --mpi two processes share each batch
 
 Pictures, vae.npz, metrics.json and epochs.csv go to the folder given by --out;
 if that holds an earlier run, to out-2, out-3, … beside it. Ctrl-C stops the
 training and keeps what was learned; run.npz is where --resume goes on."""
-MAY_CHANGE = {"--resume", "--epochs", "--data-dir"}  # when a run goes on
+MAY_CHANGE = {"--resume", "--epochs", "--data-dir", "--mpi"}  # when a run goes on
 METAVARS = {int: "N", float: "X", Path: "FOLDER"}
 
 LIKELIHOODS = {
@@ -105,6 +107,8 @@ def new_parser():
     add("--seed", "of everything random", 0, type=int)
     add("--resume", "with an earlier run, to go on to --epochs in all", type=Path)
     add("--out", "for pictures, model and metrics", Path("out"), type=Path)
+    mpi = "each process of an mpiexec makes its part of every batch"
+    parser.add_argument("--mpi", action="store_true", help=textwrap.fill(mpi, 54))
     return parser
 
 
@@ -139,7 +143,8 @@ def arguments_of(args, parser):
         parser.error(f"{', '.join(others)}: a run that goes on keeps its own options")
     try:
         earlier = json.loads((args.resume / "arguments.json").read_text())
-        kept = argparse.Namespace(**earlier | {"out": args.resume, "resume": args.resume})
+        given = {"out": args.resume, "resume": args.resume, "mpi": args.mpi}
+        kept = argparse.Namespace(**earlier | given)
         kept.data_dir = args.data_dir or (earlier["data_dir"] and Path(earlier["data_dir"]))
         kept.epochs = args.epochs if "--epochs" in flags else earlier["epochs"]
         rehearse(kept)
@@ -397,7 +402,8 @@ def vacant(folder):
 
 def main():
     args = parse_args()
-    out = args.out if args.resume else vacant(args.out)
+    ranks = processes(args)
+    out = args.out if args.resume else ranks.decided(lambda: vacant(args.out))
     data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
     warnings.simplefilter("ignore", npvae.GreyTargetsWarning)  # `explain` says it
     logging.getLogger("npvae").setLevel(logging.ERROR)  # `compile_kernels` says it
@@ -413,13 +419,16 @@ def main():
     compile_kernels(args, vae, x)
 
     file, ended = out / "run.npz", []
-    choices = {"checkpoint": file, "progress": sys.stderr.isatty()}
+    choices = {"checkpoint": file, "progress": sys.stderr.isatty(), "ranks": ranks}
     if args.resume:
         ended, choices["resume"] = npvae.past_epochs(file, objective(args, len(x))), file
         print(f"going on after epoch {len(ended)}")
-    with named(out / "arguments.json") as path:
-        path.write_text(json.dumps(arguments(args), indent=2) + "\n")
+    if ranks.first:
+        with named(out / "arguments.json") as path:
+            path.write_text(json.dumps(arguments(args), indent=2) + "\n")
     epochs = fit(train(args, vae, x, x_val, train_rng, **choices), ended)
+    if not ranks.first:
+        return
     write_rows(out, epochs)
     with named(out / "vae.npz") as path:
         vae.save(path)
@@ -430,6 +439,18 @@ def main():
     print(f"pictures, vae.npz, metrics.json and epochs.csv are in {out}/")
     if evaluation:
         print(ADVICE)
+
+
+def processes(args):
+    """Who trains: this process alone, or with --mpi several, of which the first one tells."""
+    if not args.mpi:
+        return npvae.training.ranks.ALONE
+    from npvae.distributed import Ranks
+
+    ranks = Ranks()
+    if not ranks.first:
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    return ranks
 
 
 def hold_out(args, x):
@@ -446,5 +467,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         sys.exit("stopped")
-    except (OSError, ValueError, MemoryError, npvae.NonFiniteError) as error:
+    except (OSError, ValueError, MemoryError, ImportError, npvae.NonFiniteError) as error:
         sys.exit(wrapped(f"error: {error}"))

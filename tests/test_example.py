@@ -33,8 +33,12 @@ PICTURES = {
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """Five hundred drawn digits in MNIST's own format."""
-    folder = tmp_path_factory.mktemp("digits")
+    return drawn_digits(tmp_path_factory.mktemp("digits") / "mnist")
+
+
+def drawn_digits(folder):
+    """Five hundred of them in MNIST's own format."""
+    folder.mkdir()
     glyphs = npvae.datasets.glyph_digits(500, rng=np.random.default_rng(0))
     pixels = (255 * glyphs.images).astype(np.uint8)
     for name, rows in (("train", slice(100, None)), ("t10k", slice(100))):

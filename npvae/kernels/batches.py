@@ -24,15 +24,17 @@ def gather(x, rows, unit, dtype):
     return _batch(_gather, CHUNK, x, rows, unit, dtype)
 
 
-def gather_binary(x, rows, unit, dtype, key):
+def gather_binary(x, rows, unit, dtype, key, before=0):
     """1 with probability x[rows] / unit, else 0.        x (N, D), rows (B,) -> (B, D)
 
-    key in [0, 2^64) chooses the random numbers, float32 multiples of 2^-24 in [0, 1).
+    key in [0, 2^64) chooses the random numbers, float32 multiples of 2^-24 in [0, 1), of which
+    those of so many rows before are left out.
     """
-    return _batch(_gather_binary, CHUNK // 2, x, rows, unit, dtype, u64(key))
+    numbers = u64(key), u64(before)
+    return _batch(_gather_binary, CHUNK // 2, x, rows, unit, dtype, *numbers)
 
 
-def _batch(loop, chunk, x, rows, unit, dtype, *key):
+def _batch(loop, chunk, x, rows, unit, dtype, *numbers):
     dtype = np.dtype(dtype)
     if x.dtype not in STORED or dtype not in FLOATS:
         raise TypeError(
@@ -47,7 +49,7 @@ def _batch(loop, chunk, x, rows, unit, dtype, *key):
     batch = np.empty((rows.size, x.shape[1]), dtype)
     # Not `plain`, because x may be large and read-only: a file mapped into memory.
     x = x if x.flags.c_contiguous and x.flags.aligned else x.copy()
-    args = batch.reshape(-1), x, rows.astype(np.int64), dtype.type(unit), *key
+    args = batch.reshape(-1), x, rows.astype(np.int64), dtype.type(unit), *numbers
     over_chunks(loop)(batch.size, chunk, *args)
     return batch
 
@@ -64,12 +66,15 @@ def _gather(start, stop, batch, x, rows, unit):
 
 
 @loop
-def _gather_binary(start, stop, batch, x, rows, unit, key):
+def _gather_binary(start, stop, batch, x, rows, unit, key, before):
     _gather(start, stop, batch, x, rows, unit)
     levels = batch[start:stop]
-    bits = _philox(start // u64(BLOCK), (levels.size + BLOCK - 1) // BLOCK, key)
-    for i in range(levels.size):
-        uniform = np.float32(bits[i] >> np.uint32(8)) * TO_UNIT
+    first = before * u64(x.shape[1]) + start
+    in_block = first % u64(BLOCK)
+    size = u64(levels.size)
+    bits = _philox(first // u64(BLOCK), (in_block + size + u64(BLOCK - 1)) // u64(BLOCK), key)
+    for i in range(size):
+        uniform = np.float32(bits[in_block + i] >> np.uint32(8)) * TO_UNIT
         levels[i] = ONE if uniform < levels[i] else ZERO
 
 

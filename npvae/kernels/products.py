@@ -119,7 +119,8 @@ def _plan(m, depth, n, a_turned, b_turned, zeros, dtype):
     halved = depth >= HALVED and 2 * m <= depth and not (a_turned or b_turned)
     parts = 2 if halved else 1
     chunk = 1 + CHUNK_TERMS // (1 + tiles * height * width * depth // parts)
-    return LOOPS[tile], parts * groups * strips, chunk, parts, a_turned, tiles, groups, strips, width
+    tasks = parts * groups * strips
+    return LOOPS[tile], tasks, chunk, parts, a_turned, tiles, groups, strips, width
 
 
 def _tile_for(m, a_turned):
@@ -171,7 +172,8 @@ def _keep(first, last, kept, ends, bits, a_row, a_column, m):
         count = np.uint64(0)
         for part in range(parts):
             ends[block, part] = count
-            for k in range(np.uint64(part * depth // parts), np.uint64((part + 1) * depth // parts)):
+            start, stop = part * depth // parts, (part + 1) * depth // parts
+            for k in range(np.uint64(start), np.uint64(stop)):
                 together = bits.dtype.type(0)
                 for r in range(np.uint64(LISTED[0])):
                     row = min(block * np.uint64(LISTED[0]) + r, end)

@@ -29,14 +29,16 @@ def gather(x, rows, unit, dtype):
     return np.divide(x[rows], unit, dtype=dtype)
 
 
-def gather_binary(x, rows, unit, dtype, key):
+def gather_binary(x, rows, unit, dtype, key, before=0):
     """1 with probability x[rows] / unit, else 0.        x (N, D), rows (B,) -> (B, D)
 
-    key in [0, 2^64) chooses the random numbers, float32 multiples of 2^-24 in [0, 1).
+    key in [0, 2^64) chooses the random numbers, float32 multiples of 2^-24 in [0, 1), of which
+    those of so many rows before are left out.
     """
     levels = gather(x, rows, unit, dtype)
-    uniform = np.random.Generator(np.random.Philox(key=key)).random(levels.shape, np.float32)
-    return (uniform < levels).astype(dtype)
+    shape = before + len(rows), x.shape[1]
+    uniform = np.random.Generator(np.random.Philox(key=key)).random(shape, np.float32)
+    return (uniform[before:] < levels).astype(dtype)
 
 
 def tanh(a):

@@ -98,7 +98,7 @@ def _adam(first, last, order, w, dw, m, v, beta1, new1, beta2, new2, rate, scale
         start, stop = _ends(order[c], w.size)
         for i in range(start, stop):
             g = dw[i] + decay * w[i]
-            # Named, because a number read back from where it was just stored may wait for the store.
+            # Named: a number that is read back from where it was just stored may wait for it.
             m_i = beta1 * m[i] + new1 * g
             v_i = beta2 * v[i] + new2 * g * g
             m[i], v[i] = m_i, v_i

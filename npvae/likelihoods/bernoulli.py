@@ -129,11 +129,17 @@ def binarize(x: ArrayLike, *, rng: np.random.Generator) -> np.ndarray:
 
 
 def binarize_rows(
-    x: np.ndarray, rows: np.ndarray, unit: int, dtype: DTypeLike, *, rng: np.random.Generator
+    x: np.ndarray,
+    rows: np.ndarray,
+    unit: int,
+    dtype: DTypeLike,
+    *,
+    rng: np.random.Generator,
+    before: int = 0,
 ) -> np.ndarray:
     """Each entry of x[rows] becomes 1 with probability x / unit, else 0.    [likelihoods.16]
 
-    x (N, D), rows (B,) -> binary (B, D) of dtype
+    x (N, D), rows (B,) -> binary (B, D) of dtype, as where so many rows were drawn before them
     """
     key = rng.integers(2**64, dtype=np.uint64)
-    return kernels.gather_binary(x, rows, unit, dtype, key)
+    return kernels.gather_binary(x, rows, unit, dtype, key, before)

@@ -16,6 +16,7 @@ from .._signals import whole_blocks
 from ..likelihoods import binarize_rows
 from ..optimizers import Optimizer
 from .epoch import NonFiniteError
+from .ranks import ALONE
 
 
 class NonFinite(ArithmeticError):
@@ -30,11 +31,15 @@ class Rows(NamedTuple):
     dtype: np.dtype
     binarize: bool = False  # whether targets are drawn anew at each visit
 
-    def take(self, rows, *, rng):
-        """The batch (B, D) of these row numbers; rng draws binary targets."""
+    def take(self, rows, *, rng, part=slice(None)):
+        """A part of the batch (B, D) of these row numbers; rng draws binary targets.
+
+        A part's targets are those that it has in the whole batch.
+        """
         if self.binarize:
-            return binarize_rows(self.x, rows, self.unit, self.dtype, rng=rng)
-        return kernels.gather(self.x, rows, self.unit, self.dtype)
+            unit = self.unit, self.dtype
+            return binarize_rows(self.x, rows[part], *unit, rng=rng, before=part.start or 0)
+        return kernels.gather(self.x, rows[part], self.unit, self.dtype)
 
     def in_order(self, size):
         """Yield batches (B, D) of the rows as they are, `size` at a time, and their slices."""
@@ -67,11 +72,12 @@ def visit(
     bar,
     done=0,
     after_step=None,
+    ranks=ALONE,
 ):
     """An epoch: step(batch, rows, at, whole) for each minibatch of data.
 
-    batch (B, D), rows (B,) their numbers, at the slice that they have in the order of visits;
-    from `with whole:` on a step is not interrupted
+    batch (B, D), or this rank's part; rows (B,) their numbers, at the slice that they have in the
+    order of visits; from `with whole:` on a step is not interrupted
     work        words for the kind of work, as `kernels.pace` takes them
     done        of an epoch that goes on: so many rows have been visited
     after_step  called with the number of rows that have been, before a signal can interrupt; with
@@ -83,7 +89,7 @@ def visit(
     bar.update(done)
     with kernels.pace(*work) as lap, whole_blocks(terminable=after_step is not None) as whole:
         for number, rows in enumerate(islice(batches, first, None), start=first + 1):
-            batch = data.take(rows, rng=target_rng)
+            batch = data.take(rows, rng=target_rng, part=ranks.part(len(rows)))
             try:
                 step(batch, rows, slice(done, done + len(rows)), whole)
             except NonFinite as error:

@@ -9,15 +9,15 @@ import numpy as np
 
 from .. import kernels
 from ..diagnosis import Yardsticks
-from ..evaluation import Evaluation, per_row
+from ..evaluation import Evaluation
 from ..likelihoods import binarize
 from ..objectives import Objective
 from ..optimizers import Optimizer
 from ..params import Params
-from ..trace import Trace
 from ..vae import VAE
 from .epoch import Epoch
 from .loop import Rows
+from .ranks import Alone
 
 if TYPE_CHECKING:
     from .checkpoint import Checkpoint
@@ -47,6 +47,7 @@ class Run(NamedTuple):
     stop_when: Callable[[list[Epoch]], bool] | None
     keep_best: bool
     file: Checkpoint | None
+    ranks: Alone
 
 
 class Past(NamedTuple):
@@ -92,10 +93,10 @@ class Progress:
         """Before the first step of an epoch, or of what is left of it."""
         self._since = kernels.clock() - self.seconds
 
-    def keep(self, at: slice, trace: Trace) -> None:
-        """Of the rows at these places of the order of visits."""
-        for values, of_batch in zip(self.visited, (trace.bound, *per_row(trace)), strict=True):
-            values[at] = of_batch
+    def keep(self, at: slice, of_batch: list[np.ndarray]) -> None:
+        """Bound, log p(x|z), mu and logvar of the rows at these places of the order of visits."""
+        for values, numbers in zip(self.visited, of_batch, strict=True):
+            values[at] = numbers
 
     def after_step(self, done: int) -> None:
         """So many rows have been visited."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..diagnosis import measure, of_data, take_vitals
 from ..elbo import CLOSED_FORM
-from ..evaluation import evaluate
+from ..evaluation import evaluate, per_row
 from ..likelihoods import Bernoulli
 from ..objectives import Objective, check_objective
 from ..optimizers import Optimizer, Resumable
@@ -19,6 +19,7 @@ from .checkpoint import Checkpoint, checksums, go_on, read_past
 from .epoch import Epoch
 from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
 from .progress import Past, Progress, Run, Streams
+from .ranks import ALONE, Alone
 from .step import descend
 from .stopping import check_ways_to_end
 from .telling import to_warn_of
@@ -42,6 +43,7 @@ def train(
     every: float | None = None,
     resume: str | PathLike | None = None,
     progress: bool = False,
+    ranks: Alone = ALONE,
 ) -> Iterator[Epoch]:
     """Raise the mean bound over the rows of x; a generator of one Epoch after each epoch.
 
@@ -70,6 +72,10 @@ def train(
                     and so does one after rng's state was put back. To repeat a run, make the
                     rng anew from its seed
     progress        draw a bar over each epoch's rows on standard error
+    ranks           npvae.distributed.Ranks(), where MPI runs several processes of one program:
+                    they share the work of every batch. All of them call train, with the same
+                    arguments; the first one's model, rng, validation, warnings and checkpoint
+                    are the run's
     Raises TypeError or ValueError at once if an argument is not as described, or resume is of
     another run, FileNotFoundError or OSError if checkpoint cannot be written; NonFiniteError
     during training, and FloatingPointError if x_val's bound is not finite. Warns at once of
@@ -86,22 +92,24 @@ def train(
     )
     _objective_at(objective, 0)
     check_ways_to_end(learning_rate, stop_when, keep_best, x_val)
-    file = None if checkpoint is None else Checkpoint(checkpoint, every)
-    if file is None and every is not None:
+    ranks.check(_objective_at(objective, 0), vae.likelihood)
+    file = Checkpoint(checkpoint, every) if checkpoint is not None and ranks.first else None
+    if checkpoint is None and every is not None:
         raise ValueError(f"every is {every!r} without a checkpoint that it could be written to")
-    if (file or resume is not None) and not isinstance(optimizer, Resumable):
+    if not (checkpoint is None is resume or isinstance(optimizer, Resumable)):
         raise TypeError(f"optimizer is {optimizer!r}, which lacks memory and recall: see Resumable")
 
+    rng = ranks.same(rng, vae.params.rows)
     yardsticks = measure(vae, x, unit, binarized=binarize)
     data = Rows(x, unit, vae.dtype, binarize)
     stand = Progress(Streams(*rng.spawn(4)), len(x), vae.latent_dim, vae.dtype)
     choices = objective, learning_rate, stop_when, keep_best
-    run = Run(vae, data, batch_size, optimizer, stand, x_val, yardsticks, *choices, file)
+    run = Run(vae, data, batch_size, optimizer, stand, x_val, yardsticks, *choices, file, ranks)
     if file or resume is not None:
         stand.checksums = checksums(x, x_val)
     if resume is not None:
         go_on(resume, run)
-    for finding in of_data(yardsticks):
+    for finding in of_data(yardsticks) if ranks.first else ():
         warnings.warn(finding, stacklevel=2)
     return must_be_iterated("train", _epochs(run, epochs, progress))
 
@@ -120,7 +128,8 @@ def past_epochs(
 
 def _epochs(run, epochs, bar_is_drawn):
     try:
-        yield from _until_the_end(run, epochs, bar_is_drawn)
+        with run.ranks.together():
+            yield from _until_the_end(run, epochs, bar_is_drawn)
     finally:
         if run.keep_best and run.progress.best is not None:
             for row, best in zip(run.vae.params.rows, run.progress.best.rows, strict=True):
@@ -133,7 +142,7 @@ def _until_the_end(run, epochs, bar_is_drawn):
     x_val = run.x_val
     if x_val is not None and run.data.binarize:
         x_val = progress.binarized(x_val)
-    while progress.epoch <= epochs and not (ended and run.stop_when and run.stop_when(ended)):
+    while progress.epoch <= epochs and not (ended and _is_to_stop(run, ended)):
         try:
             found = _epoch(run, x_val, epochs, bar_is_drawn)
             if run.file:
@@ -148,9 +157,14 @@ def _until_the_end(run, epochs, bar_is_drawn):
         yield ended[-1]
 
 
+def _is_to_stop(run, ended):
+    return run.stop_when and run.ranks.decided(lambda: run.stop_when(ended))
+
+
 def _epoch(run, x_val, epochs, bar_is_drawn):
     """Go through the rows that are left, and validate; -> what is to be warned of."""
     progress, epoch = run.progress, run.progress.epoch
+    bar_is_drawn &= run.ranks.first
     with progress_bar(len(run.data.x), f"epoch {epoch}/{epochs}", bar_is_drawn) as bar:
         bound = _visit_all_rows(run, bar)
     last = _last_step(epoch, len(run.data.x), run.batch_size)
@@ -158,7 +172,8 @@ def _epoch(run, x_val, epochs, bar_is_drawn):
     vitals = take_vitals(run.vae, run.yardsticks, *progress.visited[1:], beta=beta)
     validated = None
     if x_val is not None:
-        validated = evaluate(run.vae, x_val, rng=progress.streams.evaluation)
+        evaluation = progress.streams.evaluation
+        validated = run.ranks.decided(lambda: evaluate(run.vae, x_val, rng=evaluation))
     found = to_warn_of(run, vitals, validated, last=epoch == epochs)
     if run.keep_best and validated.elbo > max(
         [past.validated.elbo for past in progress.past], default=-math.inf
@@ -166,12 +181,12 @@ def _epoch(run, x_val, epochs, bar_is_drawn):
         progress.best = run.vae.params.astype(run.vae.dtype)
     progress.told |= {type(finding).__name__ for finding in found}
     progress.after_epoch(Past(bound, progress.seconds, vitals.evaluation, validated))
-    return found
+    return found if run.ranks.first else []
 
 
 def _visit_all_rows(run, bar):
     """A step for each minibatch that is left; -> the mean bound of the rows, as visited."""
-    vae, progress, N = run.vae, run.progress, len(run.data.x)
+    vae, progress, ranks, N = run.vae, run.progress, run.ranks, len(run.data.x)
     grads, epoch = vae.params.empty_like(), progress.epoch
     first = _last_step(epoch - 1, N, run.batch_size) + 1
 
@@ -184,8 +199,12 @@ def _visit_all_rows(run, bar):
         noise = progress.streams.noise.standard_normal(shape, vae.dtype)
         # The likelihood's own start counts as one row.
         share = len(rows) / min(1 + (epoch - 1) * N + at.stop, N)
-        trace = descend(vae, run.optimizer, batch, noise, objective, grads, share, whole)
-        progress.keep(at, trace)
+        size = len(rows)
+        noise = noise[:, ranks.part(size)]
+        given = batch, noise, objective, grads, share, whole, ranks, size
+        trace = descend(vae, run.optimizer, *given)
+        progress.keep(at, ranks.join(size, [trace.bound, *per_row(trace)]))
+        ranks.compare(number, vae.params.rows)
 
     def after_step(done):
         progress.after_step(done)
@@ -204,6 +223,7 @@ def _visit_all_rows(run, bar):
         bar=bar,
         done=progress.done,
         after_step=after_step if run.file else None,
+        ranks=ranks,
     )
     progress.after_step(N)
     return float(progress.visited[0].mean(dtype=np.float64))

@@ -9,24 +9,39 @@ from .. import kernels
 from ..elbo import elbo, elbo_backward
 from ..optimizers import SGD, Adagrad, Adam
 from .loop import NonFinite
+from .ranks import ALONE
 
 LARGE_STEP = 1e6
 ANYWHERE = contextlib.nullcontext()
 
 
-def descend(vae, optimizer, x, noise, objective, grads=None, share=1.0, whole=ANYWHERE):
+def descend(
+    vae,
+    optimizer,
+    x,
+    noise,
+    objective,
+    grads=None,
+    share=1.0,
+    whole=ANYWHERE,
+    ranks=ALONE,
+    size=None,
+):
     """One step down loss = −(1/B) Σ_b bound_b.                  [training.2]
 
     x (B, D), noise (L, B, Z) -> the Trace before the step; grads are Params to be overwritten;
     share of the data is what the likelihood's `follow` takes the batch for; parameters change
-    within `with whole:`
+    within `with whole:`. Of ranks, each brings its part of a batch of so many rows.
     The mean over the batch is taken here and nowhere else.
     """
+    size = len(x) if size is None else size
+    counts = min(1, ranks.share(size))
     with np.errstate(over="ignore", invalid="ignore"):  # told below, with a name
         trace = elbo(vae, x, noise, objective)
         require_finite({"log p(x|z)": trace.log_px_z, "kl": trace.kl, "bound": trace.bound})
-        dbound = np.full(len(x), -1 / len(x), vae.dtype)
+        dbound = np.full(len(x), -counts / size, vae.dtype)
         grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
+        ranks.add(grads.rows)
         change(vae, optimizer, grads, x, trace.decoder_output, share, whole)
     return trace
 

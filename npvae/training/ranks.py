@@ -1,0 +1,58 @@
+"""Who makes a step: one process alone, or one of several that each make a part of it."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import numpy as np
+
+from ..likelihoods import Likelihood
+from ..objectives import Objective
+
+T = TypeVar("T")
+
+
+class Alone:
+    """One process: the part of a batch that it makes is the batch.
+
+    `distributed.Ranks` are several. Each method but `part` is one conversation among all of them:
+    every rank calls the same ones in the same order.
+    """
+
+    first = True  # the one that validates, warns and writes files
+
+    def check(self, objective: Objective, likelihood: Likelihood) -> None:
+        """Raise ValueError if a batch cannot be made in parts."""
+
+    def part(self, size: int) -> slice:
+        """This one's rows of a batch of so many: at least one."""
+        return slice(0, size)
+
+    def share(self, size: int) -> int:
+        """How many rows of a batch count as this one's: as many as `part` has, or none."""
+        return size
+
+    def same(self, rng: np.random.Generator, arrays: Iterable[np.ndarray]) -> np.random.Generator:
+        """The first one's rng, and the arrays overwritten with the first one's."""
+        return rng
+
+    def decided(self, decide: Callable[[], T]) -> T:
+        """What the first one decides."""
+        return decide()
+
+    def join(self, size: int, values: list[np.ndarray]) -> list[np.ndarray]:
+        """Of numbers for each row of a part, (b,) or (b, ·), those of the whole batch."""
+        return values
+
+    def add(self, arrays: Iterable[np.ndarray]) -> None:
+        """Overwrite each array with the sum of everyone's."""
+
+    def compare(self, step: int, arrays: Iterable[np.ndarray]) -> None:
+        """Raise RuntimeError if arrays differ in a bit from the first one's; looks now and then."""
+
+    def together(self) -> contextlib.AbstractContextManager[object]:
+        """A block in which an exception or a signal that ends one rank ends all."""
+        return contextlib.nullcontext()
+
+
+ALONE = Alone()
