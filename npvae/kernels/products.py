@@ -27,9 +27,9 @@ from .vectors import add_outer_product, lanes, load_transposed, register_count, 
 # r × c sums take rc + c + 1 registers: twenty by one 22, four by four 21.
 MANY_REGISTERS = register_count() >= 22
 TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (4, 4) if MANY_REGISTERS else (5, 2)
-# In x W, the halves of a sum of at least so many terms are the work of two tasks, if that moves
-# less memory: each thread then reads its own half of the rows of W.
-HALVED = 128
+# In x W, if W has at least so many numbers, the halves of each sum are the work of two tasks where
+# that moves less memory: each thread then reads its own half of the rows of W.
+HALVED = 2**16
 # A task is the tiles below each other in so many rows, at most: they share a strip of b.
 TASK_ROWS = 160
 TASKS = 8  # at least, if there are so many tiles, or threads would wait for each other
@@ -116,7 +116,7 @@ def _plan(m, depth, n, a_turned, b_turned, zeros, dtype):
     groups = max(1, -(-down // tiles))
     tiles = max(1, -(-down // groups))
     # Then two y are moved from thread to thread, and else all of b.
-    halved = depth >= HALVED and 2 * m <= depth and not (a_turned or b_turned)
+    halved = depth * n >= HALVED and 2 * m <= depth and not (a_turned or b_turned)
     parts = 2 if halved else 1
     chunk = 1 + CHUNK_TERMS // (1 + tiles * height * width * depth // parts)
     tasks = parts * groups * strips

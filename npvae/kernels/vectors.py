@@ -145,6 +145,15 @@ class _Writer:
             args = vector, address, INT32(self.bytes), mask
             self.call(f"llvm.masked.store.{self.name}.p0", ir.VoidType(), *args)
 
+    def fetch(self, array, index):
+        """Have the line of array[index] brought into the second cache, while work goes on.
+
+        A hint, by which nothing is read: the index may lie past the end.
+        """
+        to_read, second_cache, data = INT32(0), INT32(2), INT32(1)
+        args = self.builder.gep(array, [index]), to_read, second_cache, data
+        self.call("llvm.prefetch.p0", ir.VoidType(), *args)
+
     def _vector_address(self, array, index):
         return self.builder.bitcast(self.builder.gep(array, [index]), self.vector.as_pointer())
 
@@ -199,8 +208,11 @@ def add_outer_product(writer, tile, a, a_at, a_step, rows, b, b_at, columns):
     """tile[r, :] += a[a_at + r·a_step] · b[b_at : b_at + columns]; loads r + c, multiplies r c.
 
     [kernels.2]
+    What stands to the right of the row of b, in the next strip, is wanted next.
     """
     b_row = [writer.load(b, *place) for place in writer.side_by_side(b_at, columns)]
+    width = INT64(writer.tile.columns * writer.tile.lanes)
+    writer.fetch(b, writer.builder.add(b_at, width))
     for r, row in enumerate(tile):
         number = writer.number(a, writer.row(a_at, r, a_step, rows))
         row[:] = [writer.multiply_add(number, *bc) for bc in zip(b_row, row, strict=True)]
