@@ -43,15 +43,7 @@ class Cosine:
     lowest: float = 0.0
 
     def __post_init__(self) -> None:
-        check_number("value", self.value, low=0)
-        check_number("lowest", self.lowest, low=0, low_allowed=True)
-        check_positive_int("steps", self.steps)
-        if self.warm_up != 0:
-            check_positive_int("warm_up", self.warm_up)
-        if self.lowest > self.value:
-            raise ValueError(f"lowest is {self.lowest}, above value, {self.value}")
-        if self.warm_up >= self.steps:
-            raise ValueError(f"warm_up is {self.warm_up}; expected fewer than steps, {self.steps}")
+        _check_way_down(self)
 
     def __call__(self, t: int) -> float:
         """lowest + (value − lowest) (1 + cos πs)/2,  s = (t − warm_up)/(steps − warm_up) <= 1.
@@ -60,8 +52,53 @@ class Cosine:
         """
         if t < self.warm_up:
             return WarmUp(self.value, self.warm_up)(t)
-        s = min(1.0, (t - self.warm_up) / (self.steps - self.warm_up))
+        s = _way_down(self, t)
         return self.lowest + (self.value - self.lowest) * (1 + math.cos(math.pi * s)) / 2
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A `WarmUp` to value, and by equal amounts down to lowest, which it is from t = steps on.
+
+    Raises TypeError or ValueError unless value > 0, 0 <= lowest <= value, and warm_up < steps are
+    integers >= 0.
+    """
+
+    value: float
+    steps: int
+    warm_up: int = 0
+    lowest: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_way_down(self)
+
+    def __call__(self, t: int) -> float:
+        """value − (value − lowest) s,  s = (t − warm_up)/(steps − warm_up) <= 1.
+
+        [schedules.1] before t = warm_up.                        [schedules.4]
+        """
+        if t < self.warm_up:
+            return WarmUp(self.value, self.warm_up)(t)
+        return self.value - (self.value - self.lowest) * _way_down(self, t)
+
+
+def _check_way_down(schedule):
+    check_number("value", schedule.value, low=0)
+    check_number("lowest", schedule.lowest, low=0, low_allowed=True)
+    check_positive_int("steps", schedule.steps)
+    if schedule.warm_up != 0:
+        check_positive_int("warm_up", schedule.warm_up)
+    if schedule.lowest > schedule.value:
+        raise ValueError(f"lowest is {schedule.lowest}, above value, {schedule.value}")
+    if schedule.warm_up >= schedule.steps:
+        raise ValueError(
+            f"warm_up is {schedule.warm_up}; expected fewer than steps, {schedule.steps}"
+        )
+
+
+def _way_down(schedule, t):
+    """s: the part of the way down that is behind step t."""
+    return min(1.0, (t - schedule.warm_up) / (schedule.steps - schedule.warm_up))
 
 
 @dataclass(frozen=True)

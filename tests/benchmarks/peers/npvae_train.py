@@ -22,7 +22,10 @@ def start(task):
     )
     for name, w in vae.params.arrays().items():
         w[...] = task.params[name]
-    optimizer = npvae.Adam(1e-3)
+    optimizer = npvae.Adam()
+
+    def objective(t):
+        return npvae.ClosedForm(task.beta(t), task.samples)
 
     def train(images, epochs):
         return npvae.train(
@@ -30,8 +33,9 @@ def start(task):
             images,
             epochs=epochs,
             batch_size=task.batch_size,
-            objective=npvae.ClosedForm(samples=task.samples),
+            objective=objective,
             optimizer=optimizer,
+            learning_rate=task.rate,
             binarize=task.binarize,
             rng=rng,
         )

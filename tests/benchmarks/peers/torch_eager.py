@@ -5,7 +5,7 @@ each step, index_select, an epoch's images permuted at once, torch.rand(…) < x
 binary_cross_entropy_with_logits, flushed denormals, no oneDNN, a larger MALLOC_TOP_PAD_.
 """
 
-import math
+import itertools
 
 import numpy as np
 import torch
@@ -32,8 +32,8 @@ class VAE(nn.Module):
         self.encoder = _stack(task.layers("encoder"), activation)
         self.decoder = _stack(task.layers("decoder"), activation)
 
-    def forward(self, x, noise):
-        """The loss: minus the mean bound of the batch."""
+    def forward(self, x, noise, beta):
+        """The loss: minus the mean bound of the batch. beta is a tensor, lest it be compiled in."""
         mu, logvar = self.encoder(x).chunk(2, dim=-1)
         z = mu + torch.exp(logvar / 2) * noise
         logits = self.decoder(z)
@@ -41,29 +41,34 @@ class VAE(nn.Module):
             logits, x.expand(logits.shape), reduction="sum"
         ) / len(noise)
         kl = 0.5 * torch.sum(mu * mu + logvar.exp() - 1 - logvar)
-        return (bce + kl) / len(x)
+        return (bce + beta * kl) / len(x)
 
 
 def start(task, wrap=lambda loss: loss):
     torch.manual_seed(task.seed)
     vae = VAE(task)
     loss_of = wrap(vae)
-    optimizer = torch.optim.Adam(vae.parameters(), lr=1e-3, fused=True)
+    optimizer = torch.optim.Adam(vae.parameters(), fused=True)
     images = torch.from_numpy(task.images().astype(np.float32)).div_(255)
 
-    def step(rows):
+    def step(rows, t):
+        for group in optimizer.param_groups:
+            group["lr"] = task.rate(t)
         x = images[rows]
         if task.binarize:
             x = torch.bernoulli(x)
-        loss = loss_of(x, torch.randn(task.samples, len(x), task.latent_dim))
+        noise = torch.randn(task.samples, len(x), task.latent_dim)
+        loss = loss_of(x, noise, torch.tensor(task.beta(t)))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         return loss.detach()
 
+    steps = itertools.count()
+
     def epoch():
         batches = torch.randperm(len(images)).split(task.batch_size)
-        return float(sum(step(rows) for rows in batches) / math.ceil(len(images) / task.batch_size))
+        return float(sum(step(rows, next(steps)) for rows in batches) / len(batches))
 
     def params():
         stacks = {"encoder": vae.encoder, "decoder": vae.decoder}
@@ -74,7 +79,7 @@ def start(task, wrap=lambda loss: loss):
             for field, value in {"W": linear.weight.T, "b": linear.bias}.items()
         }
 
-    step(torch.arange(task.batch_size))
+    step(torch.arange(task.batch_size), 0)
     return epoch, params
 
 

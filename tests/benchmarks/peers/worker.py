@@ -12,9 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+KEEP = "keep"
+
 
 class Task(NamedTuple):
-    """One model, one set of images, one way to train."""
+    """One model, one set of images, one way to train.
+
+    rates, betas    Adam's learning rate and the KL's weight at each step; none: 1e-3, and 1
+    """
 
     path: str  # of the file that holds all this
     params: dict  # by npvae's names, such as "encoder/0/W"; float32
@@ -24,6 +29,14 @@ class Task(NamedTuple):
     binarize: bool
     epochs: int
     seed: int
+    rates: tuple = ()
+    betas: tuple = ()
+
+    def rate(self, t):
+        return self.rates[t] if self.rates else 1e-3
+
+    def beta(self, t):
+        return self.betas[t] if self.betas else 1.0
 
     @property
     def latent_dim(self):
@@ -56,14 +69,20 @@ def _read_task(path):
 def serve(start):
     """Train as the command line says: the file of a task, and one for the parameters.
 
-    start(task) prepares and takes one step; it returns epoch and params
+    start(task) prepares and takes one step, as the first of the schedules says; it returns
+    epoch and params
     epoch() -> the mean loss of its steps; params() -> a dictionary such as a Task holds
+    An empty line asks for an epoch, KEEP for the parameters as they are.
     """
     path, result = sys.argv[1:]
     epoch, params = start(_read_task(path))
     _tell(ready=True)
     waiting_since = time.process_time()
-    for _ in sys.stdin:
+    for line in sys.stdin:
+        if line.strip() == KEEP:
+            np.savez(result, **params())
+            _tell(kept=True)
+            continue
         idle_cpu = time.process_time() - waiting_since
         began = time.perf_counter()
         loss = epoch()

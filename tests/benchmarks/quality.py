@@ -1,0 +1,254 @@
+"""Seconds to a good model: the same schedules in npvae, PyTorch and JAX, until each is good enough.
+
+    python tests/benchmarks/quality.py                      models a and b, on the test images
+    python tests/benchmarks/quality.py --held-out 5000 --peers npvae --recipes short
+    python tests/benchmarks/quality.py --configurations a --peers npvae jax --rounds 3
+
+Each peer has a process of its own for each recipe. They take turns, an epoch at a time; after it
+npvae judges the parameters, which is not timed, and whoever has reached the target stops. Nothing
+is interpolated: `seconds` are those of all epochs up to the first whose end is at the target or
+above, the median over the rounds. A round is a training with a seed of its own.
+
+Recipes were chosen with the last 5,000 training images held out, as --held-out does, and never
+by the test images. `published` is Adam at a constant 1e-3.
+"""
+
+import contextlib
+import statistics
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from configurations import CONFIGURATIONS, new_model
+from harness import (
+    REST,
+    StoppedError,
+    cpus,
+    integer,
+    machine,
+    parser,
+    print_machine,
+    print_table,
+    turns,
+    write_json,
+)
+from race import SCRIPTS, start
+from training import load
+from worker import KEEP, Task, write_task
+
+import npvae
+from npvae.schedules import Linear, WarmUp
+
+HEADINGS = ("", "epochs", "seconds", "min–max", "s/epoch", "speed", "bound")
+WIDTHS = (25, 7, 9, 13, 9, 7, 9)
+KEY = "speed: seconds of this row over those of npvae's quickest recipe, within a round"
+
+
+class Recipe(NamedTuple):
+    """The learning rate of Adam, the weight of the KL, and where the weights begin."""
+
+    epochs: int  # at most
+    peak: float = 1e-3
+    warm_up: float | None = None  # epochs up to the peak, then in a line to 0; None: constant
+    rise: int = 0  # epochs in which the weight of the KL rises to 1
+    output_scale: float = 1.0  # times the decoder's last weights
+
+    def schedules(self, epoch):
+        """The rate and the weight at each step, of which an epoch has so many."""
+        steps = self.epochs * epoch
+        rates = betas = ()
+        if self.warm_up is not None:
+            rates = tuple(map(Linear(self.peak, steps, round(self.warm_up * epoch)), range(steps)))
+        if self.rise:
+            betas = tuple(map(WarmUp(1.0, self.rise * epoch), range(steps)))
+        return {"rates": rates, "betas": betas}
+
+
+PUBLISHED = Recipe(epochs=12)
+RECIPES = {
+    "a": {"published": PUBLISHED, "short": Recipe(4, 1e-2, 0.3, rise=3, output_scale=0.1)},
+    "b": {"published": PUBLISHED, "short": Recipe(3, 1e-2, 0.2)},
+}
+TARGETS = {"a": -103.7, "b": -105.6}
+
+
+def parse_args():
+    options = parser(__doc__, "quality.json")
+    options.set_defaults(rounds=1)
+    add = options.add_argument
+    add("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), metavar="PEER")
+    names = sorted({name for recipes in RECIPES.values() for name in recipes})
+    add("--recipes", nargs="+", choices=names, default=names, metavar="NAME")
+    add("--configurations", nargs="+", choices=RECIPES, default=list(RECIPES), metavar="NAME")
+    add("--held-out", type=integer(0), default=0, help="training images to judge by, to the end")
+    add("--threads", type=integer(1, len(cpus())), default=len(cpus()), help="for each process")
+    add("--data", choices=("auto", "mnist", "glyphs"), default="auto")
+    add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
+    add("--images", type=integer(1), default=60_000, help="a number of them")
+    add("--seed", type=integer(0), default=0, help="of the first round")
+    args = options.parse_args()
+    if args.held_out >= args.images:
+        options.error(f"--held-out is {args.held_out}; there are {args.images} training images")
+    return args
+
+
+class Judge:
+    """The mean bound of the same images with the same noise, for everyone."""
+
+    def __init__(self, configuration, train, levels, seed):
+        self.vae, self.seed = new_model(configuration, train, seed), seed
+        rng = np.random.default_rng(seed)
+        self.x = npvae.binarize(levels, rng=rng) if configuration.binarize else levels
+
+    def __call__(self, path):
+        with np.load(path) as learned:
+            for name, w in self.vae.params.arrays().items():
+                w[...] = learned[name]
+        return npvae.evaluate(self.vae, self.x, rng=np.random.default_rng(self.seed + 1)).elbo
+
+
+def measure(name, data, target, args, seed):
+    """A round.  -> {(recipe, peer): {"epochs": [answers]}}, or {"missing": why}"""
+    train, judged = data
+    judge, results = Judge(CONFIGURATIONS[name], train, judged, seed), {}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        workers = {}
+        for recipe in args.recipes:
+            (folder / recipe).mkdir()
+            begin(folder / recipe, CONFIGURATIONS[name], RECIPES[name][recipe], train, seed)
+            for peer in args.peers:
+                try:
+                    worker, _ = start(peer, folder / recipe, args.threads, 0)
+                    stack.callback(worker.stop)
+                    workers[recipe, peer], results[recipe, peer] = worker, {"epochs": []}
+                except StoppedError as error:
+                    results[recipe, peer] = {"missing": str(error)}
+        for r, (recipe, peer) in turns(workers, max(RECIPES[name][r].epochs for r in args.recipes)):
+            epochs = results[recipe, peer].get("epochs")
+            if epochs is None or r >= RECIPES[name][recipe].epochs or reached(epochs, target):
+                continue
+            try:
+                epochs.append(one_epoch(workers[recipe, peer]))
+                epochs[-1]["bound"] = judge(folder / recipe / f"{peer}.npz")
+            except StoppedError as error:
+                results[recipe, peer] = {"missing": str(error)}
+            time.sleep(REST)
+    return results
+
+
+def begin(folder, configuration, recipe, images, seed):
+    """The file of the task, with the parameters that all peers begin with."""
+    params = new_model(configuration, images, seed).params
+    params.decoder[-1].W[...] *= recipe.output_scale
+    task = Task(
+        path=str(folder / "task.npz"),
+        params=params.arrays(),
+        activation=configuration.activation,
+        batch_size=configuration.batch_size,
+        samples=configuration.samples,
+        binarize=configuration.binarize,
+        epochs=recipe.epochs,
+        seed=seed,
+        **recipe.schedules(-(-len(images) // configuration.batch_size)),
+    )
+    write_task(task, images)
+
+
+def one_epoch(worker):
+    """What the worker answers, with its parameters kept."""
+    answer = worker.ask()
+    worker.ask(KEEP)
+    return answer
+
+
+def reached(epochs, target):
+    return bool(epochs) and target is not None and epochs[-1]["bound"] >= target
+
+
+def seconds_to(target, result):
+    """Of all epochs, up to the first that reached the target; None if none did."""
+    epochs = result.get("epochs")
+    if not epochs or not (target is None or reached(epochs, target)):
+        return None
+    return sum(epoch["seconds"] for epoch in epochs)
+
+
+def show(name, rounds, target):
+    """The table of a configuration."""
+    about = "all epochs" if target is None else f"until the bound is {target}"
+    print(f"\n({name}) {CONFIGURATIONS[name].description}; {about}")
+    rows = [row(key, rounds, target) for key in rounds[0]]
+    print_table(HEADINGS, rows, WIDTHS)
+    for (recipe, peer), result in rounds[0].items():
+        if "missing" in result:
+            print(f"{recipe}, {peer} is missing: {result['missing']}")
+        else:
+            bounds = " ".join(f"{epoch['bound']:.2f}" for epoch in result["epochs"])
+            print(textwrap.fill(f"{recipe}, {peer}: {bounds}", 80))
+
+
+def row(key, rounds, target):
+    """Medians over the rounds in which the target was reached, if that was in all."""
+    seconds = [seconds_to(target, results[key]) for results in rounds]
+    label = ", ".join(key)
+    if None in seconds:
+        return (label, "missed", *[None] * (len(HEADINGS) - 2))
+    epochs = [results[key]["epochs"] for results in rounds]
+    best = [quickest(results, target) for results in rounds]
+    speed = (
+        statistics.median(s / b for s, b in zip(seconds, best, strict=True))
+        if None not in best
+        else None
+    )
+    return (
+        label,
+        f"{statistics.median(map(len, epochs)):g}",
+        f"{statistics.median(seconds):.2f}",
+        f"{min(seconds):.2f}–{max(seconds):.2f}",
+        f"{statistics.median(s / len(e) for s, e in zip(seconds, epochs, strict=True)):.2f}",
+        None if speed is None else f"{speed:.2f}",
+        f"{statistics.median(e[-1]['bound'] for e in epochs):.2f}",
+    )
+
+
+def quickest(results, target):
+    """npvae's seconds with the recipe that took the fewest."""
+    ours = [seconds_to(target, result) for (_, peer), result in results.items() if peer == "npvae"]
+    return min((seconds for seconds in ours if seconds is not None), default=None)
+
+
+def main():
+    args = parse_args()
+    train, test, data = load(args)
+    cut = len(train) - args.held_out
+    judged = (train[:cut], train[cut:]) if args.held_out else (train, test)
+    facts = machine()
+    print_machine(facts)
+    print(f"{data}: {cut:,} images, judged by {len(judged[1]):,}; {args.rounds} rounds\n{KEY}")
+    report = {"machine": facts, "data": data, "held_out": args.held_out, "configurations": {}}
+    for name in args.configurations:
+        target = None if args.held_out else TARGETS[name]
+        seeds = range(args.seed, args.seed + args.rounds)
+        rounds = [measure(name, judged, target, args, seed) for seed in seeds]
+        show(name, rounds, target)
+        report["configurations"][name] = {
+            "target": target,
+            "recipes": {recipe: RECIPES[name][recipe]._asdict() for recipe in args.recipes},
+            "rounds": [{", ".join(key): result for key, result in r.items()} for r in rounds],
+        }
+        write_json(args.json, report)
+    print(f"\nevery number is in {args.json}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped")
+    except (OSError, ValueError) as error:
+        sys.exit(f"error: {error}")
