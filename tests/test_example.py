@@ -175,6 +175,7 @@ def test_ctrl_c_keeps_what_was_learned(data_dir, tmp_path):
 
 def test_a_run_that_goes_on_ends_as_one_that_was_never_cut(data_dir, tmp_path):
     choices = ["--data-dir", data_dir, "--hidden", 8, "--warm-up", 3, "--validation", 50]
+    choices += ["--lr-warm-up", 0.5]
     run(*choices, "--epochs", 3, "--out", tmp_path / "whole")
     run(*choices, "--epochs", 1, "--out", tmp_path / "cut")
     done = run("--resume", tmp_path / "cut", "--epochs=3")
@@ -219,6 +220,12 @@ def test_a_run_that_explodes_keeps_its_last_finite_step(data_dir, tmp_path):
         (["--likelihood", "categorical", "--levels", "1"], "error: levels is 1; expected"),
         (["--free-bits", "0.2"], "--free-bits is for --objective free-bits"),
         (["--warm-up", "-3"], "--warm-up is -3; expected a number >= 0"),
+        (["--lr-warm-up", "inf"], "--lr-warm-up is inf; expected a number >= 0"),
+        (["--output-scale", "-1"], "--output-scale is -1.0; expected a number >= 0"),
+        (
+            ["--schedule", "linear", "--epochs", "2", "--lr-warm-up", "2"],
+            "warm_up is 2; expected fewer than steps, 2",
+        ),
         (["--data", "glyphs", "--data-dir", "absent"], "--data glyphs reads no files"),
         (["--out", str(SCRIPT)], "error: "),
         (["--latent", "0"], "latent_dim is 0; expected an integer >= 1"),
@@ -330,6 +337,32 @@ def test_without_a_network_two_lines_say_what_happens(monkeypatch, capsys):
     assert "MNIST could not be downloaded" in told.out
     assert "gaierror" not in told.out + told.err
     assert max(map(len, told.out.splitlines())) <= 80
+
+
+def test_the_rate_is_what_was_asked_for():
+    args = SimpleNamespace(lr=2.0, batch_size=10, epochs=4, schedule="linear", lr_warm_up=0.5)
+    linear = npvae.schedules.Linear(2.0, steps=20, warm_up=2)  # 41 rows make 5 steps an epoch
+    assert imported().learning_rate(args, 41) == linear
+    args.schedule = "cosine"
+    assert imported().learning_rate(args, 41) == npvae.schedules.Cosine(2.0, 20, 2)
+    args.schedule = "constant"
+    assert imported().learning_rate(args, 41) == npvae.schedules.WarmUp(2.0, 2)
+    args.lr_warm_up = 0.0
+    assert imported().learning_rate(args, 41) is None
+
+
+def test_only_the_last_weights_are_scaled():
+    example, x = imported(), np.full((2, 784), 0.5, np.float32)
+    args = SimpleNamespace(hidden=[3], latent=2, likelihood="bernoulli", activation="tanh")
+    plain, scaled = (
+        example.make_vae(
+            SimpleNamespace(**vars(args), output_scale=scale), x, np.random.default_rng(0)
+        ).params.arrays()
+        for scale in (1.0, 0.25)
+    )
+    for name, w in plain.items():
+        factor = 0.25 if name == "decoder/1/W" else 1.0
+        np.testing.assert_array_equal(scaled[name], factor * w)
 
 
 class Terminal(io.StringIO):

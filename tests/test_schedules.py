@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from npvae.schedules import Cosine, Cyclical, WarmUp
+from npvae.schedules import Cosine, Cyclical, Linear, WarmUp
 
 values = st.floats(1e-6, 1e3)
 
@@ -36,9 +36,27 @@ def test_a_cosine_is_even_about_its_middle_and_level_at_its_ends(value, share, s
     np.testing.assert_allclose(np.diff(found), slopes, atol=1e-9 * value)
 
 
-@pytest.mark.equation("schedules.2")
-def test_a_cosine_begins_with_its_warm_up():
-    rate = Cosine(3.0, 10, warm_up=4)
+@pytest.mark.equation("schedules.4")
+@given(values, st.floats(0, 1), st.integers(2, 400), st.floats(0, 1))
+def test_a_line_falls_by_equal_amounts_and_stays(value, share, steps, early):
+    lowest, warm_up = share * value, int(early * (steps - 1))
+    rate = Linear(value, steps, warm_up, lowest)
+    found = np.array([rate(t) for t in range(warm_up, steps + 1)])
+    falls = np.full(steps - warm_up, (lowest - value) / (steps - warm_up))
+    np.testing.assert_allclose(np.diff(found), falls, atol=1e-9 * value)
+    assert found[0] == value
+    assert rate(steps) == rate(10 * steps) == pytest.approx(lowest, abs=1e-9 * value)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        pytest.param(Cosine, marks=pytest.mark.equation("schedules.2")),
+        pytest.param(Linear, marks=pytest.mark.equation("schedules.4")),
+    ],
+)
+def test_the_way_down_begins_with_a_warm_up(schedule):
+    rate = schedule(3.0, 10, warm_up=4)
     assert [rate(t) for t in range(5)] == [0.75, 1.5, 2.25, 3.0, 3.0]
 
 
@@ -61,6 +79,8 @@ def test_every_cycle_is_a_warm_up_anew(value, period, rising):
         (lambda: Cosine(1.0, 10, warm_up=10), ValueError, "fewer than steps, 10"),
         (lambda: Cosine(1.0, 10, warm_up=-1), ValueError, "warm_up is -1"),
         (lambda: Cosine("1", 10), TypeError, "value is '1'"),
+        (lambda: Linear(1.0, 10, lowest=2.0), ValueError, "lowest is 2.0, above value, 1.0"),
+        (lambda: Linear(1.0, 0), ValueError, "steps is 0"),
         (lambda: Cyclical(1.0, 4, rising=1.5), ValueError, "rising is 1.5"),
         (lambda: Cyclical(1.0, 4.0), TypeError, "period is 4.0"),
     ],

@@ -14,6 +14,7 @@ by the test images. `published` is Adam at a constant 1e-3.
 """
 
 import contextlib
+import math
 import statistics
 import sys
 import tempfile
@@ -49,13 +50,14 @@ KEY = "speed: seconds of this row over those of npvae's quickest recipe, within 
 
 
 class Recipe(NamedTuple):
-    """The learning rate of Adam, the weight of the KL, and where the weights begin."""
+    """The learning rate of Adam, the weight of the KL, and what else may be chosen."""
 
     epochs: int  # at most
     peak: float = 1e-3
     warm_up: float | None = None  # epochs up to the peak, then in a line to 0; None: constant
     rise: int = 0  # epochs in which the weight of the KL rises to 1
-    output_scale: float = 1.0  # times the decoder's last weights
+    output_scale: float = 1.0  # times the decoder's last weights, to begin with
+    batch_size: int | None = None  # None: as the configuration says
 
     def schedules(self, epoch):
         """The rate and the weight at each step, of which an epoch has so many."""
@@ -71,7 +73,7 @@ class Recipe(NamedTuple):
 PUBLISHED = Recipe(epochs=12)
 RECIPES = {
     "a": {"published": PUBLISHED, "short": Recipe(4, 1e-2, 0.3, rise=3, output_scale=0.1)},
-    "b": {"published": PUBLISHED, "short": Recipe(3, 1e-2, 0.2)},
+    "b": {"published": PUBLISHED, "short": Recipe(3, 8e-3, 0.15, batch_size=80)},
 }
 TARGETS = {"a": -103.7, "b": -105.6}
 
@@ -144,17 +146,18 @@ def measure(name, data, target, args, seed):
 def begin(folder, configuration, recipe, images, seed):
     """The file of the task, with the parameters that all peers begin with."""
     params = new_model(configuration, images, seed).params
+    batch_size = recipe.batch_size or configuration.batch_size
     params.decoder[-1].W[...] *= recipe.output_scale
     task = Task(
         path=str(folder / "task.npz"),
         params=params.arrays(),
         activation=configuration.activation,
-        batch_size=configuration.batch_size,
+        batch_size=batch_size,
         samples=configuration.samples,
         binarize=configuration.binarize,
         epochs=recipe.epochs,
         seed=seed,
-        **recipe.schedules(-(-len(images) // configuration.batch_size)),
+        **recipe.schedules(math.ceil(len(images) / batch_size)),
     )
     write_task(task, images)
 
