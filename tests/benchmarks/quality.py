@@ -21,7 +21,6 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from configurations import CONFIGURATIONS, new_model
@@ -38,44 +37,15 @@ from harness import (
     write_json,
 )
 from race import SCRIPTS, start
+from recipes import RECIPES, TARGETS
 from training import load
 from worker import KEEP, Task, write_task
 
 import npvae
-from npvae.schedules import Linear, WarmUp
 
 HEADINGS = ("", "epochs", "seconds", "min–max", "s/epoch", "speed", "bound")
 WIDTHS = (25, 7, 9, 13, 9, 7, 9)
 KEY = "speed: seconds of this row over those of npvae's quickest recipe, within a round"
-
-
-class Recipe(NamedTuple):
-    """The learning rate of Adam, the weight of the KL, and what else may be chosen."""
-
-    epochs: int  # at most
-    peak: float = 1e-3
-    warm_up: float | None = None  # epochs up to the peak, then in a line to 0; None: constant
-    rise: int = 0  # epochs in which the weight of the KL rises to 1
-    output_scale: float = 1.0  # times the decoder's last weights, to begin with
-    batch_size: int | None = None  # None: as the configuration says
-
-    def schedules(self, epoch):
-        """The rate and the weight at each step, of which an epoch has so many."""
-        steps = self.epochs * epoch
-        rates = betas = ()
-        if self.warm_up is not None:
-            rates = tuple(map(Linear(self.peak, steps, round(self.warm_up * epoch)), range(steps)))
-        if self.rise:
-            betas = tuple(map(WarmUp(1.0, self.rise * epoch), range(steps)))
-        return {"rates": rates, "betas": betas}
-
-
-PUBLISHED = Recipe(epochs=12)
-RECIPES = {
-    "a": {"published": PUBLISHED, "short": Recipe(4, 1e-2, 0.3, rise=3, output_scale=0.1)},
-    "b": {"published": PUBLISHED, "short": Recipe(3, 8e-3, 0.15, batch_size=80)},
-}
-TARGETS = {"a": -103.7, "b": -105.6}
 
 
 def parse_args():
@@ -83,8 +53,8 @@ def parse_args():
     options.set_defaults(rounds=1)
     add = options.add_argument
     add("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), metavar="PEER")
-    names = sorted({name for recipes in RECIPES.values() for name in recipes})
-    add("--recipes", nargs="+", choices=names, default=names, metavar="NAME")
+    chosen = ["published", "short"]
+    add("--recipes", nargs="+", choices=RECIPES["a"], default=chosen, metavar="NAME")
     add("--configurations", nargs="+", choices=RECIPES, default=list(RECIPES), metavar="NAME")
     add("--held-out", type=integer(0), default=0, help="training images to judge by, to the end")
     add("--threads", type=integer(1, len(cpus())), default=len(cpus()), help="for each process")
@@ -95,6 +65,9 @@ def parse_args():
     args = options.parse_args()
     if args.held_out >= args.images:
         options.error(f"--held-out is {args.held_out}; there are {args.images} training images")
+    for name in args.configurations:
+        if unknown := set(args.recipes) - set(RECIPES[name]):
+            options.error(f"--configurations {name} has no recipe {', '.join(sorted(unknown))}")
     return args
 
 
