@@ -147,10 +147,10 @@ def reached(epochs, target):
 
 
 def seconds_to(target, result):
-    """Of all epochs, up to the first that reached the target; None if none did."""
+    """Of all epochs, up to the first that reached the target; infinite if none did."""
     epochs = result.get("epochs")
     if not epochs or not (target is None or reached(epochs, target)):
-        return None
+        return math.inf
     return sum(epoch["seconds"] for epoch in epochs)
 
 
@@ -158,44 +158,44 @@ def show(name, rounds, target):
     """The table of a configuration."""
     about = "all epochs" if target is None else f"until the bound is {target}"
     print(f"\n({name}) {CONFIGURATIONS[name].description}; {about}")
-    rows = [row(key, rounds, target) for key in rounds[0]]
-    print_table(HEADINGS, rows, WIDTHS)
-    for (recipe, peer), result in rounds[0].items():
-        if "missing" in result:
-            print(f"{recipe}, {peer} is missing: {result['missing']}")
-        else:
-            bounds = " ".join(f"{epoch['bound']:.2f}" for epoch in result["epochs"])
-            print(textwrap.fill(f"{recipe}, {peer}: {bounds}", 80))
+    print_table(HEADINGS, [row(key, rounds, target) for key in rounds[0]], WIDTHS)
+    for results in rounds:
+        for (recipe, peer), result in results.items():
+            if "missing" in result:
+                told = f"{recipe}, {peer} is missing: {result['missing']}"
+            else:
+                bounds = " ".join(f"{epoch['bound']:.2f}" for epoch in result["epochs"])
+                told = f"{recipe}, {peer}: {bounds}"
+            print(textwrap.fill(told, 80))
 
 
 def row(key, rounds, target):
-    """Medians over the rounds in which the target was reached, if that was in all."""
+    """Medians over the rounds; one that missed the target counts as endless."""
     seconds = [seconds_to(target, results[key]) for results in rounds]
+    median = statistics.median(seconds)
     label = ", ".join(key)
-    if None in seconds:
+    if median == math.inf:
         return (label, "missed", *[None] * (len(HEADINGS) - 2))
-    epochs = [results[key]["epochs"] for results in rounds]
+    epochs = [results[key].get("epochs", []) for results in rounds]
+    each = [epoch["seconds"] for round in epochs for epoch in round]
     best = [quickest(results, target) for results in rounds]
-    speed = (
-        statistics.median(s / b for s, b in zip(seconds, best, strict=True))
-        if None not in best
-        else None
-    )
+    ratios = [s / b for s, b in zip(seconds, best, strict=True) if b < math.inf]
+    speed = statistics.median(ratios) if ratios else math.inf
     return (
         label,
         f"{statistics.median(map(len, epochs)):g}",
-        f"{statistics.median(seconds):.2f}",
+        f"{median:.2f}",
         f"{min(seconds):.2f}–{max(seconds):.2f}",
-        f"{statistics.median(s / len(e) for s, e in zip(seconds, epochs, strict=True)):.2f}",
-        None if speed is None else f"{speed:.2f}",
-        f"{statistics.median(e[-1]['bound'] for e in epochs):.2f}",
+        f"{statistics.median(each):.2f}",
+        f"{speed:.2f}" if speed < math.inf else None,
+        f"{statistics.median(e[-1]['bound'] for e in epochs if e):.2f}",
     )
 
 
 def quickest(results, target):
     """npvae's seconds with the recipe that took the fewest."""
-    ours = [seconds_to(target, result) for (_, peer), result in results.items() if peer == "npvae"]
-    return min((seconds for seconds in ours if seconds is not None), default=None)
+    ours = [result for (_, peer), result in results.items() if peer == "npvae"]
+    return min((seconds_to(target, result) for result in ours), default=math.inf)
 
 
 def main():
