@@ -81,6 +81,46 @@ assert configurations.operations(vae.params.arrays(), 100, 1) == 2 * 100 * produ
     assert done.returncode == 0, done.stderr
 
 
+def test_seconds_to_a_bound_are_counted_and_written(data_dir, tmp_path):
+    path = tmp_path / "quality.json"
+    chosen = ["--configurations", "b", "--peers", "npvae", "--data-dir", data_dir]
+    options = ["--images", 250, "--held-out", 50, "--threads", 1, "--json", path]
+    done = run("quality.py", *chosen, *options)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
+    (results,) = json.loads(path.read_text())["configurations"]["b"]["rounds"]
+    short, published = (
+        [epoch["bound"] for epoch in results[f"{name}, npvae"]["epochs"]]
+        for name in ("short", "published")
+    )
+    assert (len(short), len(published)) == (3, 12)
+    assert published == sorted(published)
+    assert -600 < published[0] < short[0] < -50  # steps eight times as long, and more of them
+    assert " ".join(f"{bound:.2f}" for bound in short) in done.stdout
+
+
+def test_what_misses_the_target_counts_as_endless():
+    code = """
+import math, quality
+from recipes import Recipe
+epochs = {"epochs": [{"seconds": 1.0, "bound": -106.0}, {"seconds": 2.0, "bound": -105.0}]}
+assert quality.seconds_to(-105.6, epochs) == quality.seconds_to(None, epochs) == 3.0
+assert quality.seconds_to(-104.9, epochs) == quality.seconds_to(None, {"missing": ""}) == math.inf
+slow = {"epochs": [{"seconds": 9.0, "bound": -105.0}]}
+rounds = [{("short", "npvae"): epochs, ("short", "jax"): r} for r in (slow, slow, {"missing": ""})]
+row = quality.row(("short", "jax"), rounds, -105.6)
+assert row == ("short, jax", "1", "9.00", "9.00–inf", "9.00", "3.00", "-105.00")
+assert quality.row(("short", "jax"), rounds[2:], -105.6)[1] == "missed"
+given = Recipe(4, 0.5, warm_up=0.2, rise=2).schedules(10)
+assert given["rates"][:3] == (0.25, 0.5, 0.5) and 0 < given["rates"][39] < 0.02
+assert given["betas"][18:] == (0.95, *[1.0] * 21)
+assert set(Recipe(1, fall=None).schedules(5)["rates"]) == {1e-3}
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 def test_kernels_are_timed_and_written(tmp_path):
     path = tmp_path / "kernels.json"
     options = ["--configurations", "c", "--threads", 1, "--rounds", 1, "--milliseconds", 1]
@@ -101,6 +141,8 @@ def test_kernels_are_timed_and_written(tmp_path):
         ("training.py", ["--rounds", "0"], "--rounds: 0; expected an integer >= 1"),
         ("training.py", ["--threads", "9999"], "--threads: 9999; expected an integer from 1 to"),
         ("training.py", ["--data-dir", "absent"], "error: data_dir is 'absent'"),
+        ("quality.py", ["--held-out", "60000"], "there are 60000 training images"),
+        ("quality.py", ["--recipes", "low"], "--configurations b has no recipe low"),
         ("kernels.py", ["--threads", "x"], "--threads: invalid integer value: 'x'"),
     ],
 )
