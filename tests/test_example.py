@@ -407,12 +407,28 @@ def test_the_experiment_of_burda_et_al(data_dir, tmp_path, samples):
     assert abs(float(judged.split()[0]) - float(second.split()[5])) < 3
 
 
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_experiment_in_one_go(data_dir, tmp_path, samples):
+    few = ["--data-dir", data_dir, "--test-images", 20, "--draws", 300, "--out", tmp_path]
+    nlls = []
+    for epochs in (1, 5):
+        done = run(*few, "--epochs", epochs, "--samples", samples, script=NLL)
+        assert done.returncode == 0, done.stderr
+        _, line = done.stdout.splitlines()
+        assert line.split()[:2] == ["only", str(epochs)]
+        assert len(line) <= 80
+        nlls.append(float(line.split()[5]))
+    assert nlls[1] < nlls[0]
+    assert npvae.VAE.load(tmp_path / f"samples-{samples}-stage-only.npz").latent_dim == 50
+
+
 def test_the_experiment_needs_draws(data_dir, tmp_path):
     done = run("--data-dir", data_dir, "--samples", 0, "--out", tmp_path, script=NLL)
     assert done.stderr.endswith("error: samples is 0; expected an integer >= 1\n")
     assert "Traceback" not in done.stderr
     done = run("--draws", 0, script=NLL)
     assert "--draws is 0; expected a number >= 1" in done.stderr
+    assert "--epochs is 0; expected a number >= 1" in run("--epochs", 0, script=NLL).stderr
     done = run("--data-dir", data_dir, "--judge", tmp_path / "none.npz", script=NLL)
     assert done.stderr.startswith("error: there is no file")
     assert done.stdout == ""

@@ -53,8 +53,9 @@ def parse_args():
     options.set_defaults(rounds=1)
     add = options.add_argument
     add("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), metavar="PEER")
+    names = {name: None for recipes in RECIPES.values() for name in recipes}
     chosen = ["published", "short"]
-    add("--recipes", nargs="+", choices=RECIPES["a"], default=chosen, metavar="NAME")
+    add("--recipes", nargs="+", choices=names, default=chosen, metavar="NAME")
     add("--configurations", nargs="+", choices=RECIPES, default=list(RECIPES), metavar="NAME")
     add("--held-out", type=integer(0), default=0, help="training images to judge by, to the end")
     add("--threads", type=integer(1, len(cpus())), default=len(cpus()), help="for each process")

@@ -30,6 +30,7 @@ class Recipe(NamedTuple):
 FALLS = {"linear": Linear, "cosine": Cosine}
 PUBLISHED = Recipe(epochs=12, fall=None)
 SHORT = Recipe(4, 1e-2, 0.3, rise=3, output_scale=0.1)
+SHORT_GREY = Recipe(3, 8e-3, 0.15, batch_size=80)
 RECIPES = {
     "a": {
         "published": PUBLISHED,
@@ -43,7 +44,14 @@ RECIPES = {
         "full-scale": SHORT._replace(output_scale=1.0),
         "long": SHORT._replace(epochs=10, peak=5e-3),
     },
-    "b": {"published": PUBLISHED, "short": Recipe(3, 8e-3, 0.15, batch_size=80)},
+    "b": {
+        "published": PUBLISHED,
+        "short": SHORT_GREY,
+        "batch-128": SHORT_GREY._replace(peak=1e-2, batch_size=None),
+        "rising-kl": SHORT_GREY._replace(rise=2),
+        "small-scale": SHORT_GREY._replace(output_scale=0.1),
+        "long": SHORT_GREY._replace(epochs=10, peak=5e-3),
+    },
 }
 # Where ten epochs at a constant 1e-3 end: npvae's, and those of PyTorch's VAE example.
 TARGETS = {"a": -103.7, "b": -105.6}
