@@ -421,6 +421,11 @@ def vacant(folder):
 def main():
     args = parse_args()
     ranks = processes(args)
+    with ranks.together():
+        experiment(args, ranks)
+
+
+def experiment(args, ranks):
     out = args.out if args.resume else ranks.decided(lambda: vacant(args.out))
     data_rng, init_rng, train_rng, test_rng, plot_rng = np.random.default_rng(args.seed).spawn(5)
     warnings.simplefilter("ignore", npvae.GreyTargetsWarning)  # `explain` says it

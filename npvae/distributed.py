@@ -11,20 +11,23 @@ rounding: the shuffled order of rows, the noise and the binary targets are those
 from __future__ import annotations
 
 import contextlib
-import functools
+import os
 import sys
+import time
+import traceback
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .likelihoods import Likelihood
 from .objectives import FreeBits, Objective
 from .training.ranks import Alone
 
 T = TypeVar("T")
 COMPARED = 500  # steps between two looks at everyone's parameters
+RESCUE = 5.0  # seconds for the first one to write what a signal has cut
+HEARD = 0.5  # seconds for what a rank says to pass through mpiexec, which ends with it
 
 
 class Ranks(Alone):
@@ -43,14 +46,12 @@ class Ranks(Alone):
         self.rank, self.size = self._all.Get_rank(), self._all.Get_size()
         self.first = self.rank == 0
         if self.size > 1:
-            sys.excepthook = functools.partial(self._end_all, sys.__excepthook__)
+            sys.excepthook = self._end_all
 
-    def check(self, objective: Objective, likelihood: Likelihood) -> None:
-        """Raise ValueError if a batch cannot be made in parts."""
+    def check(self, objective: Objective) -> None:
+        """Raise ValueError if its bound of a batch cannot be made in parts."""
         if self.size > 1 and isinstance(objective, FreeBits):
             raise ValueError(f"{objective} is a bound of a whole batch, which ranks make in parts")
-        if self.size > 1 and getattr(likelihood, "optimal", False):
-            raise ValueError(f"{likelihood!r} follows whole batches, which ranks make in parts")
 
     def part(self, size: int) -> slice:
         """Rows ⌊B r/n⌋ … ⌊B (r + 1)/n⌋ − 1 of rank r; where there are none, the last of before."""
@@ -60,6 +61,16 @@ class Ranks(Alone):
     def share(self, size: int) -> int:
         """How many rows of a batch count as this one's: as many as `part` has, or none."""
         return size * (self.rank + 1) // self.size - size * self.rank // self.size
+
+    def agree(self, settings: dict[str, Any]) -> None:
+        """Raise ValueError if somebody's settings are not the first one's."""
+        seen = self._all.allgather(settings)
+        for rank, its in enumerate(seen):
+            if others := [name for name, value in its.items() if value != seen[0][name]]:
+                raise ValueError(
+                    f"rank {rank} trains with other arguments than rank 0, which all ranks share: "
+                    + ", ".join(f"{name} {its[name]}, not {seen[0][name]}" for name in others)
+                )
 
     def same(self, rng: np.random.Generator, arrays: Iterable[np.ndarray]) -> np.random.Generator:
         """The first one's rng, and the arrays overwritten with the first one's."""
@@ -79,6 +90,10 @@ class Ranks(Alone):
         if refusal is not None:
             raise refusal
         return decision
+
+    def all_go_on(self, goes_on: bool) -> bool:
+        """Whether everyone does."""
+        return all(self._all.allgather(goes_on))
 
     def join(self, size: int, values: list[np.ndarray]) -> list[np.ndarray]:
         """Of numbers for each row of a part, (b,) or (b, ·), those of the whole batch."""
@@ -124,16 +139,21 @@ class Ranks(Alone):
             raise
         except BaseException as error:
             if self.size > 1:
-                self._end_all(sys.__excepthook__, type(error), error, error.__traceback__)
+                if not (self.first or isinstance(error, Exception)):  # a signal, to all perhaps
+                    time.sleep(RESCUE)
+                self._end_all(type(error), error, error.__traceback__)
             raise
 
-    def _end_all(self, show, kind, error, traceback):
+    def _end_all(self, kind, error, trace):
         """The others wait for this rank, and would for ever."""
-        show(kind, error, traceback)
-        told = sys.__stderr__ or sys.stderr
-        print(f"rank {self.rank} of {self.size} ended: {kind.__name__}: {error}", file=told)
-        told.flush()
+        lines = traceback.format_exception(kind, error, trace) * issubclass(kind, Exception)
+        lines.append(f"rank {self.rank} of {self.size} ended: {kind.__name__}: {error}\n")
+        for stream, text in ((sys.stdout, ""), (sys.__stderr__, "".join(lines))):
+            if stream is not None:
+                print(text, end="", file=stream, flush=True)
+        time.sleep(HEARD)
         self._all.Abort(1)
+        os._exit(1)  # some MPIs return
 
 
 def _mpi():

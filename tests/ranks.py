@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 
 import npvae
+from npvae import distributed
 from npvae.distributed import Ranks
 from npvae.training.ranks import ALONE
 
 ROWS, WIDTH = 250, 30
 
 
-def model(dtype):
+def model(dtype, likelihood=None):
     return npvae.VAE.init(
         WIDTH,
         hidden=(20,),
         latent_dim=3,
-        likelihood=npvae.Bernoulli(),
+        likelihood=likelihood or npvae.Bernoulli(),
         rng=np.random.default_rng(1),
         dtype=dtype,
     )
@@ -75,6 +76,15 @@ def trajectory(ranks, folder):
         np.savez(folder / "end.npz", *vae.params.rows, told=np.array(told))
 
 
+def followed(ranks, folder):
+    """A width that no gradient moves, but each whole batch."""
+    width = npvae.Standardized.of(images(), npvae.LearnedGaussian(optimal=True))
+    vae = model(np.float64, width)
+    list(run(vae, ranks, epochs=3, binarize=False))
+    if ranks.first:
+        np.savez(folder / "followed.npz", *vae.params.rows)
+
+
 def same_bits(ranks, folder):
     """550 steps and more, in float32, each rank's own view of the parameters."""
     vae = model(np.float32)
@@ -108,6 +118,50 @@ def changed(ranks, folder):
             vae.params.rows[0][0, 3] += 1e-12
 
 
+def told_to_end(ranks, folder, *, whom=(0, 1)):
+    """SIGTERM in the fourth epoch's fourth step."""
+
+    def rate(step):
+        if step == 30 and ranks.rank in whom:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 3e-3
+
+    list(run(model(np.float64), ranks, epochs=6, checkpoint=folder / "run.npz", learning_rate=rate))
+
+
+def one_told_to_end(ranks, folder):
+    distributed.RESCUE = 0.1
+    told_to_end(ranks, folder, whom=(1,))
+
+
+def left(ranks, folder):
+    """The last one has seen enough after two epochs."""
+    vae, seen = model(np.float64), 0
+    for epoch in run(vae, ranks, epochs=100):
+        seen = epoch.epoch
+        if seen == 2 and ranks.rank == ranks.size - 1:
+            break
+    list(run(vae, ranks, epochs=1))
+    (folder / f"rank-{ranks.rank}.json").write_text(json.dumps(seen))
+
+
+def otherwise(ranks, folder):
+    """Each rank with a batch, and then with rows, of its own."""
+    for choices in ({"batch_size": 30 + ranks.rank}, {"x_val": images()[: 9 + ranks.rank]}):
+        try:
+            run(model(np.float64), ranks, epochs=1, **choices)
+        except ValueError as error:
+            print(error)
+
+
+def before(ranks, folder):
+    """What one rank cannot do before it trains."""
+    with ranks.together():
+        if not ranks.first:
+            raise FileNotFoundError("one rank has no data")
+        run(model(np.float64), ranks, epochs=1)
+
+
 def raising(ranks, folder):
     """An exception in one rank's own loop, while the others go on."""
     for epoch in run(model(np.float64), ranks, epochs=1000):
@@ -116,14 +170,13 @@ def raising(ranks, folder):
 
 
 def refused(ranks, folder):
-    for objective, likelihood in (
-        (npvae.FreeBits(0.1), npvae.Bernoulli()),
-        (npvae.ClosedForm(), npvae.LearnedGaussian(optimal=True)),
-    ):
-        try:
-            ranks.check(objective, likelihood)
-        except ValueError as error:
-            print(error)
+    free = npvae.FreeBits(0.1)
+    try:
+        run(model(np.float64), ranks, epochs=1, objective=free)
+    except ValueError as error:
+        print(error)
+    freed = [npvae.ClosedForm()] * 5 + [free]
+    list(run(model(np.float64), ranks, epochs=1, objective=lambda step: freed[step]))
 
 
 def main(name, folder):

@@ -55,6 +55,7 @@ def alone(tmp_path_factory):
     """What one process comes to."""
     folder = tmp_path_factory.mktemp("alone")
     end(0, "trajectory", folder)
+    end(0, "followed", folder)
     return folder
 
 
@@ -64,6 +65,13 @@ def test_ranks_go_where_one_process_goes(n, alone, tmp_path):
     for name, limit in (("gradients-float64", 1e-13), ("gradients-float32", 1e-6), ("end", 1e-10)):
         files = (folder / f"{name}.npz" for folder in (alone, tmp_path))
         assert apart(*map(numbers, files)) < limit, name
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_width_follows_whole_batches(n, alone, tmp_path):
+    end(n, "followed", tmp_path)
+    files = (folder / "followed.npz" for folder in (alone, tmp_path))
+    assert apart(*map(numbers, files)) < 1e-10
 
 
 def test_all_ranks_hold_the_same_bits_after_500_steps(tmp_path):
@@ -86,9 +94,39 @@ def test_a_killed_rank_ends_all_and_any_number_goes_on(tmp_path):
         assert difference == 0 if n == 2 else difference < 1e-10
 
 
+def test_a_signal_to_all_is_a_checkpoint_that_goes_on(tmp_path):
+    end(2, "uncut", tmp_path / "uncut")
+    done = start(2, PROGRAM, "told_to_end", tmp_path)
+    assert done.returncode != 0
+    assert "rank 0 of 2 ended: SystemExit: 143" in done.stderr
+    assert (len(npvae.past_epochs(tmp_path / "run.npz")), visited(tmp_path / "run.npz")) == (3, 93)
+    end(2, "resumed", tmp_path)
+    assert apart(*(numbers(f / "end.npz") for f in (tmp_path / "uncut", tmp_path))) == 0
+
+
+def visited(checkpoint):
+    """Rows of the epoch that was cut."""
+    return len(numbers(checkpoint)["run/visited/bound"])
+
+
+def test_who_leaves_the_loop_leaves_it_for_all(tmp_path):
+    end(3, "left", tmp_path)
+    assert [json.loads((tmp_path / f"rank-{r}.json").read_text()) for r in range(3)] == [2, 2, 2]
+
+
+def test_other_arguments_are_refused_by_all(tmp_path):
+    said = end(2, "otherwise", tmp_path).stdout
+    assert (
+        said.count("other arguments than rank 0, which all ranks share: batch_size 31, not 30") == 2
+    )
+    assert said.count("which all ranks share: validation ") == 2
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
+        ("before", "rank 1 of 2 ended: FileNotFoundError: one rank has no data"),
+        ("one_told_to_end", "rank 1 of 2 ended: SystemExit: 143"),
         ("raising", "rank 1 of 2 ended: OSError: the disk of one rank is full"),
         ("changed", "RuntimeError: after step 500 the parameters of rank 1 differ from"),
     ],
@@ -99,10 +137,11 @@ def test_what_ends_one_rank_ends_all_with_a_word(name, said, tmp_path):
     assert said in done.stderr
 
 
-def test_what_needs_whole_batches_is_refused(tmp_path):
-    said = end(2, "refused", tmp_path).stdout
-    assert said.count("FreeBits(free_bits=0.1, samples=1) is a bound of a whole batch") == 2
-    assert said.count("follows whole batches") == 2
+def test_what_needs_whole_batches_is_refused_whenever_it_comes(tmp_path):
+    done = start(2, PROGRAM, "refused", tmp_path)
+    said = "FreeBits(free_bits=0.1, samples=1) is a bound of a whole batch"
+    assert done.stdout.count(said) == 2
+    assert f"ended: ValueError: {said}" in done.stderr
 
 
 class Communicator:

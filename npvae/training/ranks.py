@@ -2,11 +2,10 @@
 
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..likelihoods import Likelihood
 from ..objectives import Objective
 
 T = TypeVar("T")
@@ -20,9 +19,10 @@ class Alone:
     """
 
     first = True  # the one that validates, warns and writes files
+    size = 1  # how many there are
 
-    def check(self, objective: Objective, likelihood: Likelihood) -> None:
-        """Raise ValueError if a batch cannot be made in parts."""
+    def check(self, objective: Objective) -> None:
+        """Raise ValueError if its bound of a batch cannot be made in parts."""
 
     def part(self, size: int) -> slice:
         """This one's rows of a batch of so many: at least one."""
@@ -32,6 +32,9 @@ class Alone:
         """How many rows of a batch count as this one's: as many as `part` has, or none."""
         return size
 
+    def agree(self, settings: dict[str, Any]) -> None:
+        """Raise ValueError if somebody's settings are not the first one's."""
+
     def same(self, rng: np.random.Generator, arrays: Iterable[np.ndarray]) -> np.random.Generator:
         """The first one's rng, and the arrays overwritten with the first one's."""
         return rng
@@ -39,6 +42,10 @@ class Alone:
     def decided(self, decide: Callable[[], T]) -> T:
         """What the first one decides."""
         return decide()
+
+    def all_go_on(self, goes_on: bool) -> bool:
+        """Whether everyone does."""
+        return goes_on
 
     def join(self, size: int, values: list[np.ndarray]) -> list[np.ndarray]:
         """Of numbers for each row of a part, (b,) or (b, ·), those of the whole batch."""

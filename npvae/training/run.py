@@ -12,12 +12,13 @@ from ..diagnosis import measure, of_data, take_vitals
 from ..elbo import CLOSED_FORM
 from ..evaluation import evaluate, per_row
 from ..likelihoods import Bernoulli
-from ..objectives import Objective, check_objective
+from ..objectives import Objective
 from ..optimizers import Optimizer, Resumable
 from ..vae import VAE
-from .checkpoint import Checkpoint, checksums, go_on, read_past
+from .checkpoint import Checkpoint, checksums, go_on
 from .epoch import Epoch
 from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
+from .past import last_step, objective_at, told
 from .progress import Past, Progress, Run, Streams
 from .ranks import ALONE, Alone
 from .step import descend
@@ -74,8 +75,8 @@ def train(
     progress        draw a bar over each epoch's rows on standard error
     ranks           npvae.distributed.Ranks(), where MPI runs several processes of one program:
                     they share the work of every batch. All of them call train, with the same
-                    arguments; the first one's model, rng, validation, warnings and checkpoint
-                    are the run's
+                    arguments and all rows of x; the first one's model, rng, validation, warnings
+                    and checkpoint are the run's, and who leaves the loop, leaves it for all
     Raises TypeError or ValueError at once if an argument is not as described, or resume is of
     another run, FileNotFoundError or OSError if checkpoint cannot be written; NonFiniteError
     during training, and FloatingPointError if x_val's bound is not finite. Warns at once of
@@ -90,40 +91,31 @@ def train(
     check_settings(
         epochs=epochs, batch_size=batch_size, optimizer=optimizer, rng=rng, progress=progress
     )
-    _objective_at(objective, 0)
+    objective_at(objective, 0)
     check_ways_to_end(learning_rate, stop_when, keep_best, x_val)
-    ranks.check(_objective_at(objective, 0), vae.likelihood)
+    ranks.check(objective_at(objective, 0))
     file = Checkpoint(checkpoint, every) if checkpoint is not None and ranks.first else None
     if checkpoint is None and every is not None:
         raise ValueError(f"every is {every!r} without a checkpoint that it could be written to")
     if not (checkpoint is None is resume or isinstance(optimizer, Resumable)):
         raise TypeError(f"optimizer is {optimizer!r}, which lacks memory and recall: see Resumable")
 
+    looks_at_data = checkpoint is not None or resume is not None or ranks.size > 1
+    sums = checksums(x, x_val) if looks_at_data else {}
+    numbers = {"rows": len(x), "epochs": epochs, "batch_size": batch_size, "binarize": binarize}
+    ranks.agree({"model": repr(vae), "optimizer": type(optimizer).__name__} | numbers | sums)
     rng = ranks.same(rng, vae.params.rows)
     yardsticks = measure(vae, x, unit, binarized=binarize)
     data = Rows(x, unit, vae.dtype, binarize)
     stand = Progress(Streams(*rng.spawn(4)), len(x), vae.latent_dim, vae.dtype)
     choices = objective, learning_rate, stop_when, keep_best
     run = Run(vae, data, batch_size, optimizer, stand, x_val, yardsticks, *choices, file, ranks)
-    if file or resume is not None:
-        stand.checksums = checksums(x, x_val)
+    stand.checksums = sums
     if resume is not None:
         go_on(resume, run)
     for finding in of_data(yardsticks) if ranks.first else ():
         warnings.warn(finding, stacklevel=2)
     return must_be_iterated("train", _epochs(run, epochs, progress))
-
-
-def past_epochs(
-    path: str | PathLike, objective: Objective | Callable[[int], Objective] = CLOSED_FORM
-) -> list[Epoch]:
-    """The epochs that had ended when the checkpoint at path was written.
-
-    objective       as the run had it: each Epoch has the one of its last step
-    Raises FileNotFoundError if there is no such file; ValueError if it is damaged or holds no run.
-    """
-    shape, past = read_past(path)
-    return [_told(number, p, objective, *shape) for number, p in enumerate(past, start=1)]
 
 
 def _epochs(run, epochs, bar_is_drawn):
@@ -138,7 +130,7 @@ def _epochs(run, epochs, bar_is_drawn):
 
 def _until_the_end(run, epochs, bar_is_drawn):
     progress, shape = run.progress, (len(run.data.x), run.batch_size)
-    ended = [_told(n, p, run.objective, *shape) for n, p in enumerate(progress.past, start=1)]
+    ended = [told(n, p, run.objective, *shape) for n, p in enumerate(progress.past, start=1)]
     x_val = run.x_val
     if x_val is not None and run.data.binarize:
         x_val = progress.binarized(x_val)
@@ -151,10 +143,21 @@ def _until_the_end(run, epochs, bar_is_drawn):
             if run.file:
                 run.file.rescue(run, error)
             raise
-        ended.append(_told(len(progress.past), progress.past[-1], run.objective, *shape))
+        ended.append(told(len(progress.past), progress.past[-1], run.objective, *shape))
         for finding in found:
             warnings.warn(finding, stacklevel=4)
-        yield ended[-1]
+        if not (yield from _is_to_go_on(run.ranks, ended[-1])):
+            return
+
+
+def _is_to_go_on(ranks, epoch):
+    """Yield it; -> whether nobody left the loop at it."""
+    try:
+        yield epoch
+    except GeneratorExit:
+        ranks.all_go_on(False)
+        raise
+    return ranks.all_go_on(True)
 
 
 def _is_to_stop(run, ended):
@@ -167,13 +170,14 @@ def _epoch(run, x_val, epochs, bar_is_drawn):
     bar_is_drawn &= run.ranks.first
     with progress_bar(len(run.data.x), f"epoch {epoch}/{epochs}", bar_is_drawn) as bar:
         bound = _visit_all_rows(run, bar)
-    last = _last_step(epoch, len(run.data.x), run.batch_size)
-    beta = getattr(_objective_at(run.objective, last), "beta", 1.0)
+    last = last_step(epoch, len(run.data.x), run.batch_size)
+    beta = getattr(objective_at(run.objective, last), "beta", 1.0)
     vitals = take_vitals(run.vae, run.yardsticks, *progress.visited[1:], beta=beta)
     validated = None
     if x_val is not None:
-        evaluation = progress.streams.evaluation
-        validated = run.ranks.decided(lambda: evaluate(run.vae, x_val, rng=evaluation))
+        validated = run.ranks.decided(
+            lambda: evaluate(run.vae, x_val, rng=progress.streams.evaluation)
+        )
     found = to_warn_of(run, vitals, validated, last=epoch == epochs)
     if run.keep_best and validated.elbo > max(
         [past.validated.elbo for past in progress.past], default=-math.inf
@@ -188,11 +192,12 @@ def _visit_all_rows(run, bar):
     """A step for each minibatch that is left; -> the mean bound of the rows, as visited."""
     vae, progress, ranks, N = run.vae, run.progress, run.ranks, len(run.data.x)
     grads, epoch = vae.params.empty_like(), progress.epoch
-    first = _last_step(epoch - 1, N, run.batch_size) + 1
+    first = last_step(epoch - 1, N, run.batch_size) + 1
 
     def step(batch, rows, at, whole):
         number = first + at.start // run.batch_size
-        objective = _objective_at(run.objective, number)
+        objective = objective_at(run.objective, number)
+        ranks.check(objective)
         if run.learning_rate is not None:
             run.optimizer.learning_rate = run.learning_rate(number)
         shape = objective.samples, len(rows), vae.latent_dim
@@ -208,9 +213,10 @@ def _visit_all_rows(run, bar):
 
     def after_step(done):
         progress.after_step(done)
-        run.file.after_step(run)
+        if run.file:
+            run.file.after_step(run)
 
-    samples = _objective_at(run.objective, first).samples
+    samples = objective_at(run.objective, first).samples
     progress.start()
     visit(
         run.data,
@@ -222,41 +228,8 @@ def _visit_all_rows(run, bar):
         target_rng=progress.streams.target,
         bar=bar,
         done=progress.done,
-        after_step=after_step if run.file else None,
+        after_step=after_step if run.file or not ranks.first else None,
         ranks=ranks,
     )
     progress.after_step(N)
     return float(progress.visited[0].mean(dtype=np.float64))
-
-
-def _last_step(epoch, rows, batch_size):
-    """The number of an epoch's last step, from 0."""
-    return epoch * math.ceil(rows / batch_size) - 1
-
-
-def _told(epoch, past, objective, rows, batch_size):
-    """The Epoch that is yielded."""
-    trained = past.trained
-    return Epoch(
-        epoch=epoch,
-        bound=past.bound,
-        elbo=trained.elbo,
-        reconstruction=trained.reconstruction,
-        kl=trained.kl,
-        kl_per_dim=trained.kl_per_dim,
-        active_units=trained.active_units,
-        objective=_objective_at(objective, _last_step(epoch, rows, batch_size)),
-        seconds=past.seconds,
-        images_per_second=rows / past.seconds,
-        validation=past.validated,
-    )
-
-
-def _objective_at(objective, step):
-    if isinstance(objective, Objective | type) or not callable(objective):
-        check_objective(objective)
-        return objective
-    chosen = objective(step)
-    if not isinstance(chosen, Objective):
-        raise TypeError(f"objective({step}) is {chosen!r}; expected one such as npvae.ClosedForm()")
-    return chosen

@@ -42,14 +42,17 @@ def descend(
         dbound = np.full(len(x), -counts / size, vae.dtype)
         grads = elbo_backward(dbound, vae, x, noise, trace, out=grads)
         ranks.add(grads.rows)
-        change(vae, optimizer, grads, x, trace.decoder_output, share, whole)
+        change(vae, optimizer, grads, x, trace.decoder_output, share, whole, ranks, size)
     return trace
 
 
-def change(model, optimizer, grads, x, decoder_output, share, whole):
+def change(model, optimizer, grads, x, decoder_output, share, whole, ranks=ALONE, size=None):
     """The optimizer's step for what has a gradient, `follow` for what the likelihood keeps."""
-    learned = model.params.likelihood
-    followed = model.likelihood.follow(x, decoder_output, share, **learned)
+    learned, likelihood = model.params.likelihood, model.likelihood
+    followed = likelihood.follow(x, decoder_output, share, **learned)
+    if followed and ranks.size > 1:  # it follows whole batches
+        x, by_row = ranks.join(size, [x, decoder_output.swapaxes(0, 1)])
+        followed = likelihood.follow(x, by_row.swapaxes(0, 1), share, **learned)
     with whole:
         update(optimizer, model.params, grads)
         for name, value in followed.items():
