@@ -4,8 +4,8 @@
     python derivations/figures/all.py two_roads adam_bias   these alone
 
 Each picture is drawn by its own script, in a process of its own. Those that need MNIST's four
-files are left out without --data-dir. What a clock measured for kernels.png is not measured anew,
-but drawn from kernels.json.
+files are left out without --data-dir. What a clock measured for kernels.png and machines.png is
+not measured anew, but drawn from kernels.json and machines.json.
 """
 
 import argparse
@@ -37,6 +37,7 @@ FEW_LABELS = EXAMPLES / "uses" / "few_labels.py"
 M2 = "--ways", "M2", "--labels", 100, "--seeds", 1
 WITH_OPTIONS = {
     "kernels": (HERE / "kernels.py", "--draw"),
+    "machines": (HERE / "machines.py", "--draw"),
     "family": (EXAMPLES / "family.py", "--out", HERE),
     "annealing": (EXAMPLES / "uses" / "annealing.py", "--out", HERE),  # draws annealing.png
     "conditional": (CONDITIONAL, "--model", KEPT, "--out", HERE),
