@@ -23,14 +23,16 @@ class Configuration(NamedTuple):
     binarize: bool = True
     images: str = "digits"
     threads: int | None = None  # None: as --threads says
+    busy: bool = False  # another program holds the last CPU
 
     @property
     def description(self):
         widths = "-".join(map(str, [784, *self.hidden, self.latent_dim]))
         targets = "binary" if self.binarize else "grey"
+        cores = ", one thread" * (self.threads == 1) + ", one core busy" * self.busy
         return (
             f"{widths} {self.activation}, batch {self.batch_size}, L = {self.samples}, "
-            f"{targets} {self.images}"
+            f"{targets} {self.images}{cores}"
         )
 
 
@@ -40,6 +42,8 @@ PLAIN = {
     "c": Configuration((200, 200), 50, "tanh", 20),
     "d": Configuration((500,), 20, "tanh", 1000),
 }
+ONE = {f"{name}-one": chosen._replace(threads=1) for name, chosen in PLAIN.items()}
+BUSY = {f"{name}-busy": chosen._replace(busy=True) for name, chosen in PLAIN.items()}
 A, B = PLAIN["a"], PLAIN["b"]
 # npvae skips what a zero of the data would be multiplied by; here are few zeros, or none.
 DENSE = {
@@ -53,7 +57,8 @@ SCALING = {
     **{f"samples-{n}": A._replace(samples=n) for n in (1, 5, 20)},
     **{f"threads-{n}": A._replace(threads=n) for n in sorted({1, len(cpus())})},
 }
-CONFIGURATIONS = PLAIN | DENSE | SCALING
+CONFIGURATIONS = PLAIN | ONE | BUSY | DENSE | SCALING
+TABLE = *PLAIN, "b-one", "c-one", "a-busy"  # what README shows
 
 
 def zeros(configuration, images):

@@ -25,6 +25,9 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NPROC",  # read by XLA
 )
+# Without these OpenBLAS takes the kernels that were written for this CPU.
+TUNING = "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"
+SPIN = "while True: pass"
 
 
 class StoppedError(RuntimeError):
@@ -36,6 +39,7 @@ class Worker:
 
     def __init__(self, script, *args, threads, environment=None):
         command = [sys.executable, str(PEERS / f"{script}.py"), *map(str, args)]
+        inherited = {name: value for name, value in os.environ.items() if name not in TUNING}
         variables = dict.fromkeys(THREAD_VARIABLES, str(threads)) | (environment or {})
         self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         with _on_cpus(threads):  # which a new process inherits
@@ -45,7 +49,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=self.errors,
                 text=True,
-                env=os.environ | variables,
+                env=inherited | variables,
             )
 
     def listen(self):
@@ -101,6 +105,19 @@ def _on_cpus(count):
         yield
     finally:
         os.sched_setaffinity(0, allowed)
+
+
+@contextlib.contextmanager
+def spinning():
+    """Another program, held to the last CPU."""
+    process = subprocess.Popen([sys.executable, "-c", SPIN])
+    try:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(process.pid, cpus()[-1:])
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def turns(names, rounds):

@@ -3,7 +3,8 @@
 import contextlib
 import time
 
-from harness import REST, StoppedError, Worker, turns
+from harness import REST, StoppedError, Worker, cpus, spinning, turns
+from ping import hop_ns
 
 SCRIPTS = {
     "npvae": "npvae_train",
@@ -46,7 +47,17 @@ def start(peer, folder, threads, starts):
     return worker, seconds if starts else []
 
 
-def race(folder, peers, threads, starts, rounds, size):
+def epoch(worker, threads, busy):
+    """The worker's answer, and how far its CPUs were apart: the longer hop of before and after."""
+    used = cpus()[:threads]
+    before = hop_ns(used)
+    with spinning() if busy else contextlib.nullcontext():
+        answer = worker.ask()
+    after = hop_ns(used)
+    return answer | {"hop_ns": before and max(before, after)}
+
+
+def race(folder, peers, threads, busy, starts, rounds, size):
     """Start the peers, let them train in turns, write what they learned.
 
     -> {peer: {"starts": [seconds], "epochs": [answers]}}, or {"missing": why} of a peer that is
@@ -71,7 +82,7 @@ def race(folder, peers, threads, starts, rounds, size):
                     rates.append(limits.ask())
             elif "missing" not in results[peer]:
                 try:
-                    answer = workers[peer].ask()
+                    answer = epoch(workers[peer], threads, busy)
                     if r > 0:  # the first epoch warms up
                         results[peer]["epochs"].append(answer)
                 except StoppedError as error:

@@ -1,32 +1,37 @@
 """The same training in npvae, PyTorch and JAX, side by side.
 
-    python tests/benchmarks/training.py                     models a to d, and dense data
+    python tests/benchmarks/training.py --readme            README's table, written anew
     python tests/benchmarks/training.py --configurations a a1 --peers npvae jax
+    python tests/benchmarks/training.py --configurations a a-one a-busy
     python tests/benchmarks/training.py --scaling           by batch, width, samples, threads
 
 Each peer is a process of its own that sleeps while another trains. After an epoch that is not
 timed, a round gives each one an epoch, in an order that turns from round to round, so that
 whatever else the machine does falls on all alike. Times are medians over the rounds. `speed` is
 taken within each round, against the fastest of the others than npvae in that round: 2 is twice
-as fast. `limit` is the time that the arithmetic takes at the rate of the best matrix product,
-plus Adam's bytes at the memory's, as a fraction of the time taken.
+as fast. `slow` counts epochs that took more than 1.3 times the same peer's best. `limit` is the
+time that the arithmetic takes at the rate of the best matrix product, plus Adam's bytes at the
+memory's, as a fraction of the time taken.
+
+a-one is model a on one thread, and a-busy beside another program that holds the last CPU. Before
+and after each epoch a ping tells how far the CPUs are apart. Every epoch begins with cold memory,
+because the others have trained since; kernels.py tells what that costs a single kernel.
 
 At the end npvae judges everybody's parameters on the same binarised test images, and the
 command fails if they differ: nobody is fast by being wrong.
 """
 
-import statistics
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
 from configurations import (
     CONFIGURATIONS,
-    DENSE,
     IMAGES,
-    PLAIN,
     SCALING,
+    TABLE,
     new_model,
     shortest_epoch,
     zeros,
@@ -42,6 +47,8 @@ from harness import (
     write_json,
 )
 from race import SCRIPTS, race
+from speed_table import README, rewritten
+from summary import SLOW, summarize
 
 import npvae
 
@@ -51,9 +58,21 @@ from worker import Task, write_task
 # Nats. After six epochs seeds alone move the test bound by 0.1 to 0.4 (standard deviation).
 TOLERANCE = 1.0
 SCALING_IMAGES = 12_000
-HEADINGS = ("", "s/epoch", "min–max", "images/s", "speed", "limit", "cold", "warm", "MiB", "nats")
-WIDTHS = (13, 8, 12, 9, 7, 6, 6, 6, 5, 8)
-KEY = "cold, warm: seconds to the first step. MiB: peak memory. nats: test bound."
+COLUMNS = {  # heading -> width, what is shown, how
+    "s/epoch": (8, "seconds", ".2f"),
+    "best": (6, "best", ".2f"),
+    "slow": (5, "slow", "d"),
+    "images/s": (9, "images_per_second", ",.0f"),
+    "speed": (7, "speed", ".2f"),
+    "limit": (7, "of_limit", ".0%"),
+    "cold": (6, "cold_start", ".1f"),
+    "warm": (6, "warm_start", ".1f"),
+    "MiB": (5, "peak_mib", ".0f"),
+    "nats": (8, "test_bound", ".2f"),
+}
+HEADINGS, WIDTHS = ("", *COLUMNS), (13, *(width for width, *_ in COLUMNS.values()))
+KEY = f"""slow: epochs of more than {SLOW:g} times the best. cold, warm: seconds to the
+first step. MiB: peak memory. nats: test bound."""
 
 
 def parse_args():
@@ -62,16 +81,19 @@ def parse_args():
     add("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), metavar="PEER")
     add("--configurations", nargs="+", choices=CONFIGURATIONS, metavar="NAME")
     add("--scaling", action="store_true", help=f"all of {', '.join(SCALING)}")
-    add("--threads", type=integer(1, len(cpus())), default=len(cpus()), help="for each process")
+    add("--threads", type=integer(1, len(cpus())), default=len(cpus()), help="but in a-one …")
     add("--starts", type=integer(0), help="timed ones of each peer, the first cold; 3, 0 to scale")
     add("--data", choices=("auto", "mnist", "glyphs"), default="auto")
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
     add("--images", type=integer(1), help=f"a number of them; all, or {SCALING_IMAGES} to scale")
     add("--seed", type=integer(0), default=0, help="of everything random")
+    add("--readme", action="store_true", help="write README's table anew")
     args = options.parse_args()
     if args.data == "glyphs" and args.data_dir:
         options.error("--data-dir is for MNIST; --data glyphs reads no files")
-    args.configurations = args.configurations or list(SCALING if args.scaling else PLAIN | DENSE)
+    if args.readme and "npvae" not in args.peers:
+        options.error("--readme is a table of npvae and others; --peers leaves npvae out")
+    args.configurations = args.configurations or list(SCALING if args.scaling else TABLE)
     args.images = args.images or (SCALING_IMAGES if args.scaling else 60_000)
     args.starts = (0 if args.scaling else 3) if args.starts is None else args.starts
     return args
@@ -113,18 +135,21 @@ def measure(configuration, train, test, args):
         )
         write_task(task, images)
         size = sum(w.size for w in params.values())
-        results, rates = race(folder, args.peers, threads, args.starts, args.rounds, size)
+        runs = args.starts, args.rounds
+        results, rates = race(folder, args.peers, threads, configuration.busy, *runs, size)
         for peer, result in results.items():
             if "missing" not in result:
                 with np.load(folder / f"{peer}.npz") as learned:
                     result["test_bound"] = test_bound(vae, learned, test, args.seed)
-    summarize(results, len(images), shortest_epoch(configuration, params, len(images), rates))
+    limit = shortest_epoch(configuration, params, len(images), rates)
+    placed = summarize(results, len(images), limit)
     return {
         **configuration._asdict(),
         "description": configuration.description,
         "threads": threads,
         "zeros": zeros(configuration, images),
         "rates": rates,
+        "placed": placed,
         "peers": results,
     }
 
@@ -138,28 +163,6 @@ def test_bound(vae, learned, images, seed):
     return npvae.evaluate(vae, x, rng=noise_rng).elbo
 
 
-def summarize(results, rows, limit):
-    """What the table shows, added to each peer's result."""
-    ran = {peer: result for peer, result in results.items() if "missing" not in result}
-    seconds = {peer: [epoch["seconds"] for epoch in ran[peer]["epochs"]] for peer in ran}
-    others = [times for peer, times in seconds.items() if peer != "npvae"]
-    fastest = [min(times) for times in zip(*others, strict=True)]
-    for peer, result in ran.items():
-        median = statistics.median(seconds[peer])
-        cold, *warm = result["starts"] or [None]
-        result["seconds"] = median
-        result["spread"] = min(seconds[peer]), max(seconds[peer])
-        result["images_per_second"] = rows / median
-        result["speed"] = None
-        if fastest:
-            ratios = [a / b for a, b in zip(fastest, seconds[peer], strict=True)]
-            result["speed"] = statistics.median(ratios)
-        result["of_limit"] = limit / median
-        result["cold_start"] = cold
-        result["warm_start"] = statistics.median(warm) if warm else None
-        result["peak_mib"] = max(epoch["peak_mib"] for epoch in result["epochs"])
-
-
 def show(name, measured):
     threads, rates = measured["threads"], measured["rates"]
     print(f"\n({name}) {measured['description']}")
@@ -168,6 +171,8 @@ def show(name, measured):
         f"{rates['operations'] / 1e9:.0f} GFLOP/s, {rates['bytes'] / 1e9:.0f} GB/s"
     )
     print_table(HEADINGS, [row(*item) for item in measured["peers"].items()], WIDTHS)
+    for place, part in measured["placed"].items():
+        print(where(place, part))
     for peer, result in measured["peers"].items():
         if "missing" in result:
             print(f"{peer} is missing: {result['missing']}")
@@ -175,24 +180,21 @@ def show(name, measured):
 
 def row(peer, result):
     if "missing" in result:
-        return (peer, "missing", *[None] * (len(HEADINGS) - 2))
+        return (peer, "missing", *[None] * (len(COLUMNS) - 1))
+    shown = ((result[key], form) for _, key, form in COLUMNS.values())
+    return peer, *(None if value is None else format(value, form) for value, form in shown)
 
-    def number(key, form):
-        return None if result[key] is None else format(result[key], form)
 
-    low, high = result["spread"]
-    return (
-        peer,
-        number("seconds", ".2f"),
-        f"{low:.2f}–{high:.2f}",
-        number("images_per_second", ",.0f"),
-        number("speed", ".2f"),
-        number("of_limit", ".0%"),
-        number("cold_start", ".1f"),
-        number("warm_start", ".1f"),
-        number("peak_mib", ".0f"),
-        number("test_bound", ".2f"),
+def where(place, part):
+    """One sentence about the rounds whose CPUs were near, or apart."""
+    low, high = part["hop_ns"]
+    peers = "; ".join(
+        f"{peer} {told['seconds']:.2f} s"
+        + (f", speed {told['speed']:.2f}" if told["speed"] else "")
+        for peer, told in part["peers"].items()
     )
+    sentence = f"{place} in {len(part['rounds'])} rounds, {low:.0f} to {high:.0f} ns a hop: {peers}"
+    return textwrap.fill(sentence, 80, subsequent_indent="  ")
 
 
 def complaints(name, measured):
@@ -215,7 +217,8 @@ def main():
     facts = machine()
     print_machine(facts)
     print(f"{data}: {len(train):,} images; medians of {args.rounds} epochs\n{KEY}")
-    report = {"machine": facts, "data": data, "images": len(train), "configurations": {}}
+    report = {"machine": facts, "data": data, "images": len(train), "rounds": args.rounds}
+    report["configurations"] = {}
     failures = []
     for name in args.configurations:
         measured = measure(CONFIGURATIONS[name], train, test, args)
@@ -226,6 +229,9 @@ def main():
     print(f"\nevery number is in {args.json}")
     if failures:
         sys.exit("\n".join(failures))
+    if args.readme:
+        text = rewritten(README.read_text(encoding="utf-8"), report)
+        README.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
