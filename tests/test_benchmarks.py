@@ -20,6 +20,13 @@ def run(script, *arguments, **environment):
     )
 
 
+def imported(code):
+    """Run this code beside the benchmarks' modules."""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     """Bars of five rows in MNIST's own format."""
@@ -38,20 +45,25 @@ def data_dir(tmp_path_factory):
 def test_training_is_timed_judged_and_written_without_a_missing_peer(data_dir, tmp_path):
     (tmp_path / "jax.py").write_text("raise ModuleNotFoundError('not here')")
     path = tmp_path / "new" / "training.json"
-    chosen = ["--configurations", "c", "--peers", "npvae", "jax", "--data-dir", data_dir]
+    chosen = ["--configurations", "c-busy", "--peers", "npvae", "jax", "--data-dir", data_dir]
     options = ["--images", 200, "--rounds", 1, "--starts", 0, "--json", path]
     done = run("training.py", *chosen, *options, PYTHONPATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "jax is missing: ModuleNotFoundError: not here" in done.stdout
     assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
     report = json.loads(path.read_text())
-    measured = report["configurations"]["c"]
+    measured = report["configurations"]["c-busy"]
     assert report["images"] == 200
     assert measured["zeros"] == pytest.approx(23 / 28)
     npvae = measured["peers"]["npvae"]
     assert len(npvae["epochs"]) == 1
-    low, high = npvae["spread"]
-    assert 0 < low <= npvae["seconds"] <= high
+    assert 0 < npvae["best"] == npvae["seconds"]
+    assert npvae["slow"] == 0
+    (hop,) = (epoch["hop_ns"] for epoch in npvae["epochs"])
+    if hop is not None:
+        (place,) = measured["placed"].values()
+        assert 1 < hop == max(place["hop_ns"])
+        assert place["peers"] == {"npvae": {"seconds": npvae["seconds"], "speed": None}}
     assert npvae["images_per_second"] == pytest.approx(200 / npvae["seconds"])
     # Rates are measured beside the epochs, so on a busy machine an epoch may beat the limit.
     rates = measured["rates"]
@@ -65,7 +77,7 @@ def test_training_is_timed_judged_and_written_without_a_missing_peer(data_dir, t
 
 
 def test_bounds_that_differ_fail_and_arithmetic_is_counted():
-    code = """
+    imported("""
 import numpy as np, configurations, training
 bounds = lambda *all: {"peers": {name: {"test_bound": b} for name, b in zip("xy", all)}}
 assert list(training.complaints("a", bounds(-105.2, -105.9))) == []
@@ -75,10 +87,25 @@ images = np.zeros((10, 784), np.uint8)
 vae = configurations.new_model(configurations.A, images, 0)
 products = 2 * 784 * 500 + 3 * (500 * 40 + 20 * 500 + 500 * 784)
 assert configurations.operations(vae.params.arrays(), 100, 1) == 2 * 100 * products
+""")
+
+
+RACE = """
+from summary import summarize
+seconds = {"npvae": [1.0, 1.2, 1.4], "jax": [1.5, 2.4, 1.4], "torch": [2.0, 1.8, 2.8]}
+hops = {"npvae": [50, 60, 55], "jax": [50, 190, 55], "torch": [62, 60, 57]}
+results = {
+    peer: {
+        "starts": [9.0, 2.0, 1.0],
+        "epochs": [
+            {"seconds": s, "hop_ns": hop, "peak_mib": 200}
+            for s, hop in zip(times, hops[peer], strict=True)
+        ],
+    }
+    for peer, times in seconds.items()
+} | {"torch.compile": {"missing": "no compiler"}}
+placed = summarize(results, 600, limit=0.6)
 """
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
 
 
 def test_seconds_to_a_bound_are_counted_and_written(data_dir, tmp_path):
@@ -99,8 +126,15 @@ def test_seconds_to_a_bound_are_counted_and_written(data_dir, tmp_path):
     assert " ".join(f"{bound:.2f}" for bound in short) in done.stdout
 
 
+def test_no_image_may_be_left_to_train_on(data_dir, tmp_path):
+    options = ["--data-dir", data_dir, "--held-out", 60000, "--json", tmp_path / "quality.json"]
+    done = run("quality.py", *options)
+    assert done.returncode != 0
+    assert "training images" in done.stderr.splitlines()[-1]
+
+
 def test_what_misses_the_target_counts_as_endless():
-    code = """
+    imported("""
 import math, quality
 from recipes import Recipe
 epochs = {"epochs": [{"seconds": 1.0, "bound": -106.0}, {"seconds": 2.0, "bound": -105.0}]}
@@ -115,41 +149,117 @@ given = Recipe(4, 0.5, warm_up=0.2, rise=2).schedules(10)
 assert given["rates"][:3] == (0.25, 0.5, 0.5) and 0 < given["rates"][39] < 0.02
 assert given["betas"][18:] == (0.95, *[1.0] * 21)
 assert set(Recipe(1, fall=None).schedules(5)["rates"]) == {1e-3}
+""")
+
+
+def test_ratios_are_taken_within_rounds_and_rounds_told_apart():
+    imported(
+        RACE
+        + """
+npvae, jax = results["npvae"], results["jax"]
+assert (npvae["seconds"], npvae["best"], npvae["slow"]) == (1.2, 1.0, 1)
+assert (jax["slow"], results["torch"]["slow"]) == (1, 1)
+assert npvae["speed"] == 1.5  # of 1.5 / 1, 1.8 / 1.2, 1.4 / 1.4
+assert jax["speed"] == 1  # of 1, 1.8 / 2.4, 1
+assert (npvae["cold_start"], npvae["warm_start"], npvae["of_limit"]) == (9, 1.5, 0.5)
+near, apart = placed["near"], placed["apart"]
+assert (near["rounds"], near["hop_ns"]) == ([0, 2], [50, 62])
+assert near["peers"]["npvae"] == {"seconds": 1.2, "speed": 1.25}
+assert (apart["rounds"], apart["hop_ns"]) == ([1], [60, 190])
+assert apart["peers"]["torch"] == {"seconds": 1.8, "speed": 1}
+results["jax"]["epochs"][0]["hop_ns"] = None
+assert summarize(results, 600, limit=0.6) == {}
 """
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    )
 
 
-def test_kernels_are_timed_and_written(tmp_path):
+def test_readmes_table_is_what_the_benchmark_writes():
+    imported(
+        RACE
+        + """
+import speed_table
+from configurations import TABLE, CONFIGURATIONS
+machine = {"cpus": 2, "cpu": "A CPU", "python": "3.12.1", "versions": {"numba": "0.65.0"}}
+report = {"machine": machine, "data": "MNIST", "images": 600, "rounds": 3}
+report["configurations"] = {
+    name: {"description": CONFIGURATIONS[name].description, "peers": results, "placed": placed}
+    for name in TABLE
+}
+text = speed_table.README.read_text(encoding="utf-8")
+new = speed_table.rewritten(text, report)
+assert speed_table.rewritten(new, report) == new
+assert "(600 images, Adam) on 2 CPUs (A CPU): the best of 3 epochs" in new
+head = "| model | npvae | JAX | PyTorch | torch.compile | speed |"
+assert head in text and head in new
+first = "| 784-500-20 tanh, batch 100, L = 1, binary digits "
+assert first in text
+assert first + "| 1.00, 1.20 | 1.40, 1.50 | 1.80, 2.00 | – | 1.50 |" in new
+assert "| – rounds near: 2 | 1.20 | 1.45 | 2.40 | – | 1.25 |" in new
+assert "| slow epochs | 7 of 21 | 7 of 21 | 7 of 21 | – | – |" in new
+assert "grey digits, one thread |" in new and "binary digits, one core busy |" in new
+outside = lambda page: [page.split(speed_table.BEGIN)[0], page.split(speed_table.END)[1]]
+assert outside(new) == outside(text)
+"""
+    )
+
+
+def test_a_spinner_holds_the_last_cpu_and_one_cpu_has_no_hop():
+    imported("""
+import harness, ping
+with harness.spinning() as process:
+    assert process.poll() is None
+    if hasattr(harness.os, "sched_getaffinity"):
+        assert harness.os.sched_getaffinity(process.pid) == {harness.cpus()[-1]}
+assert process.poll() is not None
+assert ping.hop_ns(harness.cpus()[:1]) is None
+""")
+
+
+def test_kernels_are_timed_and_written_and_slow_products_fail(tmp_path):
     path = tmp_path / "kernels.json"
     options = ["--configurations", "c", "--threads", 1, "--rounds", 1, "--milliseconds", 1]
     options += ["--without-torch"]
     done = run("kernels.py", *options, "--json", path)
-    assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
     measured = json.loads(path.read_text())["threads"]["1"]
-    assert measured["seconds"]["npvae"].keys() == measured["seconds"]["NumPy"].keys()
-    assert all(once > 0 for (once,) in measured["seconds"]["npvae"].values())
-    assert 0 < measured["products"]["least"] <= measured["products"]["geometric_mean"]
+    slow = []
+    for memory in ("warm", "cold"):
+        ours, numpys = (measured["seconds"][memory][library] for library in ("npvae", "NumPy"))
+        assert ours.keys() == numpys.keys()
+        assert all(once > 0 for (once,) in ours.values())
+        assert "c digits, xᵀ dy 20×784×200" in ours
+        products = measured["products"][memory]
+        assert 0 < products["least"] <= products["geometric_mean"]
+        assert (products["least"] < 0.9) == bool(products["too_slow"])
+        for name in products["too_slow"]:
+            assert numpys[name][0] / ours[name][0] < 0.9
+            slow.append(f"  {name}, {memory}, threads: 1")
+    told = done.stderr.splitlines()
+    assert (done.returncode, told) == (
+        (1, ["slower than 0.9 times BLAS:", *slow]) if slow else (0, [])
+    )
 
 
-@pytest.mark.parametrize(
-    ("script", "options", "message"),
-    [
-        ("training.py", ["--peers", "theano"], "invalid choice: 'theano'"),
-        ("training.py", ["--rounds", "0"], "--rounds: 0; expected an integer >= 1"),
-        ("training.py", ["--threads", "9999"], "--threads: 9999; expected an integer from 1 to"),
-        ("training.py", ["--data-dir", "absent"], "error: data_dir is 'absent'"),
-        ("quality.py", ["--held-out", "60000"], "there are 60000 training images"),
-        ("quality.py", ["--recipes", "low"], "--configurations b has no recipe low"),
-        ("kernels.py", ["--threads", "x"], "--threads: invalid integer value: 'x'"),
-    ],
-)
-def test_bad_options_end_in_one_line(tmp_path, script, options, message):
-    done = run(script, *options, "--json", tmp_path / "report.json")
+def test_bad_options_end_in_one_line(tmp_path):
+    imported("""
+import contextlib, io, sys, kernels, quality, training
+bad = {
+    "--peers theano": (training, "invalid choice: 'theano'"),
+    "--rounds 0": (training, "--rounds: 0; expected an integer >= 1"),
+    "--threads 9999": (training, "--threads: 9999; expected an integer from 1 to"),
+    "--readme --peers jax": (training, "--peers leaves npvae out"),
+    "--recipes low": (quality, "--configurations b has no recipe low"),
+    "--threads x": (kernels, "--threads: invalid integer value: 'x'"),
+}
+for options, (script, message) in bad.items():
+    sys.argv[1:] = options.split()
+    with contextlib.redirect_stderr(io.StringIO()) as told, contextlib.suppress(SystemExit):
+        script.parse_args()
+    assert message in told.getvalue().splitlines()[-1], told.getvalue()
+""")
+    done = run("training.py", "--data-dir", "absent", "--json", tmp_path / "report.json")
     assert done.returncode != 0
-    assert message in done.stderr
+    assert "error: data_dir is 'absent'" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -161,21 +271,6 @@ def test_damaged_files_are_refused_at_once_and_in_little_memory():
         read, refused, other = map(int, rows[kind])
         assert (read + refused, other) == (1200, 0)
         assert min(read, refused) > 10
-
-
-def test_a_busy_core_is_measured_beside(tmp_path):
-    path = tmp_path / "busy.json"
-    options = ["--configurations", "c", "--rounds", 1, "--images", 200, "--json", path]
-    done = run("busy.py", *options)
-    assert done.returncode == 0, done.stderr
-    report = json.loads(path.read_text())
-    for kind in ("busy", "quiet"):
-        assert {mode: len(times) for mode, times in report[kind]["c"].items()} == {
-            "chosen": 1,
-            "one": 1,
-            "all": 1,
-        }
-    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_thirty_numbers_are_printed_for_each_model(data_dir):

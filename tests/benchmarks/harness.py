@@ -114,7 +114,7 @@ def spinning():
     try:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(process.pid, cpus()[-1:])
-        yield
+        yield process
     finally:
         process.kill()
         process.wait()

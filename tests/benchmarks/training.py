@@ -187,13 +187,11 @@ def row(peer, result):
 
 def where(place, part):
     """One sentence about the rounds whose CPUs were near, or apart."""
-    low, high = part["hop_ns"]
-    peers = "; ".join(
-        f"{peer} {told['seconds']:.2f} s"
-        + (f", speed {told['speed']:.2f}" if told["speed"] else "")
-        for peer, told in part["peers"].items()
-    )
-    sentence = f"{place} in {len(part['rounds'])} rounds, {low:.0f} to {high:.0f} ns a hop: {peers}"
+    rounds, (low, high) = len(part["rounds"]), part["hop_ns"]
+    peers = ", ".join(f"{peer} {told['seconds']:.2f} s" for peer, told in part["peers"].items())
+    speed = part["peers"].get("npvae", {}).get("speed")
+    told = f"; speed {speed:.2f}" if speed else ""
+    sentence = f"{place} in {rounds} rounds, {low:.0f} to {high:.0f} ns a hop: {peers}{told}"
     return textwrap.fill(sentence, 80, subsequent_indent="  ")
 
 

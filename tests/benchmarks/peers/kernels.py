@@ -1,8 +1,10 @@
-"""The kernels of one library, timed on operands that have left the near caches.
+"""The kernels of one library, timed on operands that caches hold, or that they have forgotten.
 
-kernels.py passes the library's name, the cases as JSON, and milliseconds for each of them.
+kernels.py passes the library's name, the cases as JSON, and milliseconds for each of them. A line
+that it sends says warm or cold.
 """
 
+import functools
 import itertools
 import json
 import math
@@ -13,10 +15,11 @@ import time
 import numpy as np
 from worker import answer
 
-# Operands are taken from this many numbers, 16 MB, one after another: the near caches forget
-# them before their turn comes again.
-NUMBERS = 2**22
+# Cold operands are taken from so many numbers, 128 MB, one after another: all caches forget them
+# before their turn comes again.
+NUMBERS = 2**25
 LINE = 16  # numbers in a cache line, where every operand starts
+DIGITS = 1000
 
 
 def npvae_kernels():
@@ -106,10 +109,10 @@ def torch_kernels():
 
 
 class Operands:
-    """Arrays of any shape, each from the next part of the same random numbers."""
+    """Arrays of any shape, each from the next part of the same numbers."""
 
-    def __init__(self):
-        self.numbers = 0.1 * np.random.default_rng(0).standard_normal(NUMBERS, np.float32)
+    def __init__(self, numbers):
+        self.numbers = np.resize(numbers, NUMBERS)
         self.at = 0
 
     def take(self, shape):
@@ -119,35 +122,65 @@ class Operands:
         return self.numbers[start : start + size].reshape(shape)
 
 
-def median_seconds(function, shapes, operands, patience):
-    """Over as many calls as there is patience for, in seconds, and five at least."""
-    times = []
+def normal():
+    """Random numbers, of which none is zero."""
+    return Operands(0.1 * np.random.default_rng(0).standard_normal(2**20, np.float32))
+
+
+def binary_digits():
+    """Images as training sees them: most of a row is zero."""
+    from npvae.datasets import glyph_digits
+
+    rng = np.random.default_rng(0)
+    levels = glyph_digits(DIGITS, rng=rng).images
+    return Operands((rng.random(levels.shape) < levels).astype(np.float32))
+
+
+def median_seconds(function, shapes, sources, memory, patience):
+    """Over as many calls as there is patience for, in seconds, and five at least.
+
+    Warm, all calls read the same operands; cold, each reads others.
+    """
+    times, arrays = [], None
     while len(times) < 5 or sum(times) < patience:
-        arrays = [operands.take(shape) for shape in shapes]
+        if memory == "cold" or arrays is None:
+            arrays = [source.take(shape) for source, shape in zip(sources, shapes, strict=True)]
         start = time.perf_counter()
         function(*arrays)
         times.append(time.perf_counter() - start)
     return statistics.median(times)
 
 
+def multiplier():
+    """The library that multiplies for NumPy, and for which CPU the kernels are that it runs."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ModuleNotFoundError:
+        return "a BLAS that threadpoolctl would name"
+    (pool,) = (pool for pool in threadpool_info() if pool["user_api"] == "blas")
+    told = (pool.get(key) for key in ("internal_api", "version", "architecture"))
+    return " ".join(filter(None, told))
+
+
 library, cases, milliseconds = sys.argv[1:]
+blas = multiplier() if library == "NumPy" else None  # before SciPy's own is loaded
 plain, with_state = {
     "npvae": npvae_kernels,
     "NumPy": numpy_kernels,
     "torch": torch_kernels,
 }[library]()
+numbers, digits = normal(), functools.cache(binary_digits)
 ready = {}
-for name, kernel, shapes in json.loads(cases):
-    if kernel in plain:
-        ready[name] = plain[kernel], shapes
-    elif kernel in with_state:
-        ready[name] = with_state[kernel](shapes), shapes
-operands = Operands()
+for name, kernel, shapes, on_digits in json.loads(cases):
+    function = plain.get(kernel) or (kernel in with_state and with_state[kernel](shapes))
+    if function:
+        first = digits() if on_digits else numbers
+        ready[name] = function, shapes, [first, *[numbers] * (len(shapes) - 1)]
 
 
-def measure(patience):
-    return {name: median_seconds(*case, operands, patience) for name, case in ready.items()}
+def measure(memory, patience):
+    return {name: median_seconds(*case, memory, patience) for name, case in ready.items()}
 
 
-measure(patience=0)  # compiles
-answer(lambda _: measure(float(milliseconds) / 1e3))
+measure("warm", patience=0)  # compiles
+answer(lambda memory: {"seconds": measure(memory, float(milliseconds) / 1e3), "blas": blas})
