@@ -81,7 +81,12 @@ def parse_args():
     add("--peers", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), metavar="PEER")
     add("--configurations", nargs="+", choices=CONFIGURATIONS, metavar="NAME")
     add("--scaling", action="store_true", help=f"all of {', '.join(SCALING)}")
-    add("--threads", type=integer(1, len(cpus())), default=len(cpus()), help="but in a-one …")
+    add(
+        "--threads",
+        type=integer(1, len(cpus())),
+        default=len(cpus()),
+        help="but 1 in a-one and its like",
+    )
     add("--starts", type=integer(0), help="timed ones of each peer, the first cold; 3, 0 to scale")
     add("--data", choices=("auto", "mnist", "glyphs"), default="auto")
     add("--data-dir", type=Path, help="folder with MNIST's four IDX files, plain or gzipped")
