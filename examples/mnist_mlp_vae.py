@@ -31,7 +31,8 @@ learned.
     mnist_mlp_vae.py --epochs 4 --warm-up 3 --lr 0.01 --schedule linear
         --lr-warm-up 0.3 --output-scale 0.1    as good in two fifths of the time
     mnist_mlp_vae.py --resume out --epochs 20  goes on with the run in out/
-    mpiexec -n 2 python mnist_mlp_vae.py --mpi two processes share each batch
+    mpiexec -n 2 python mnist_mlp_vae.py --mpi
+                                               two processes share each batch
 
 Pictures, vae.npz, metrics.json and epochs.csv go to the folder given by --out;
 if that holds an earlier run, to out-2, out-3, … beside it. Ctrl-C stops the

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from numba.core.errors import NumbaPerformanceWarning
 
 from benchmarks.exhaustive import DEFINITIONS, LIMIT, over_arrays, ulps, worst, worst_of_all
-from npvae.kernels import compiled, elementwise, products, reference, vectors
-from npvae.kernels.threads import over_chunks
+from npvae.kernels import compiled, elementwise, products, reference, updates, vectors
+from npvae.kernels.threads import CHUNK, over_chunks
 
 both_engines = pytest.mark.parametrize(
     "engine", [reference, compiled], ids=lambda engine: engine.__name__.split(".")[-1]
@@ -318,6 +318,42 @@ def test_updates_are_the_textbooks(engine, dtype, name):
     assert_close(np.stack([w, *states]), expected, 10 * np.finfo(dtype).eps * sizes)
 
 
+MATRICES = (300, 70), (1, 5), (70, 301)  # which begin and end within chunks
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_the_order_of_chunks_changes_no_bit(name):
+    ends = []
+    for shapes in (None, MATRICES):
+        rng = np.random.default_rng(0)
+        size = sum(rows * columns for rows, columns in MATRICES)
+        arrays = rng.random((2 + UPDATES[name], size), np.float32)
+        getattr(compiled, name)(*arrays, *numbers(name, step=3), shapes)
+        ends.append((arrays, compiled.max_abs(arrays[0], shapes)))
+    assert np.array_equal(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1] == abs(ends[0][0][0]).max()
+
+
+def test_matrices_that_do_not_fill_a_row_are_refused():
+    a = np.ones(20, np.float32)
+    with pytest.raises(ValueError, match=r"\(\(4, 4\),\) do not fill an array of 20 numbers"):
+        compiled.sgd_update(a, a, a.copy(), 0.1, 0.9, 0.0, ((4, 4),))
+    with pytest.raises(ValueError, match="do not fill"):
+        compiled.max_abs(a, ((3, 7),))
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(1, 300)), min_size=1, max_size=6))
+def test_half_of_the_chunks_begin_in_upper_halves(shapes):
+    sizes = [rows * columns for rows, columns in shapes]
+    order = updates._at_home(tuple(shapes), sum(sizes))
+    assert sorted(order) == list(range(-(-sum(sizes) // CHUNK)))
+    starts, places = np.cumsum([0, *sizes]), []
+    for chunk in order:
+        matrix = np.searchsorted(starts, chunk * CHUNK, side="right") - 1
+        places.append((chunk * CHUNK - starts[matrix]) / sizes[matrix])
+    assert places == sorted(places)
+
+
 @both_engines
 @both_dtypes
 def test_max_abs(engine, dtype):
@@ -367,6 +403,17 @@ def test_gather_binary_is_philoxs(engine, D, key):
     got = engine.gather_binary(x, rows, 255, np.float32, key)
     np.testing.assert_array_equal(got, expected)
     assert got.dtype == np.float32
+
+
+@both_engines
+@pytest.mark.parametrize("D", [1, 7, 784])
+@pytest.mark.parametrize("before", [1, 13, 39])
+def test_a_part_of_a_batch_has_the_targets_of_the_whole(engine, D, before):
+    x = np.random.default_rng(D).random((50, D))
+    rows = np.random.default_rng(1).permutation(50)[:40]
+    whole = engine.gather_binary(x, rows, 1, np.float64, 2**63)
+    part = engine.gather_binary(x, rows[before:], 1, np.float64, 2**63, before)
+    np.testing.assert_array_equal(part, whole[before:])
 
 
 @both_engines

@@ -12,10 +12,9 @@ ones: a number that one thread writes should never have been read by another.
 import functools
 
 import numpy as np
-from numba import from_dtype, njit
+from numba import from_dtype
 
 from .arrays import check_dtypes, plain
-from .disk import keep
 from .threads import CHUNK, loop, over_chunks
 from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
 
@@ -131,15 +130,8 @@ def _tile_for(m, a_turned):
 
 
 def _mostly_zero(a):
-    a = a.reshape(-1)
-    sample = a[:: SAMPLE_STEP + a.size // SAMPLES]
-    nonzero = 0
-    for number in sample:  # np.count_nonzero takes half a second longer to compile
-        nonzero += number != 0
-    return nonzero < NONZERO_SHARE * sample.size
-
-
-_mostly_zero = keep(njit(_mostly_zero), "products._mostly_zero")
+    sample = a.reshape(-1)[:: SAMPLE_STEP + a.size // SAMPLES]
+    return np.count_nonzero(sample) < NONZERO_SHARE * sample.size
 
 
 def _nonzero_terms(a, turned, m, depth, parts):
