@@ -161,7 +161,7 @@ def _mpi():
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         raise ImportError(
-            "npvae.distributed needs mpi4py and an MPI, such as pip install 'npvae[mpi]' brings: "
-            f"{error}"
+            "npvae.distributed needs mpi4py and an MPI, such as pip install 'npvae[mpi]' mpich "
+            f"brings: {error}"
         ) from error
     return MPI
