@@ -286,13 +286,18 @@ def objective(args, rows):
     make = OBJECTIVES[args.objective]
     if args.warm_up == 0 or args.beta == 0:
         return make(args, args.beta)
-    rise = npvae.schedules.WarmUp(args.beta, args.warm_up * math.ceil(rows / args.batch_size))
+    rise = npvae.schedules.WarmUp(args.beta, args.warm_up * steps_of_an_epoch(args, rows))
     return lambda step: make(args, rise(step))
+
+
+def steps_of_an_epoch(args, rows):
+    """Of batches that are none, too: npvae.train says what is wrong with them."""
+    return math.ceil(rows / max(1, args.batch_size))
 
 
 def learning_rate(args, rows):
     """A function of the step, or None of a constant."""
-    epoch = math.ceil(rows / args.batch_size)
+    epoch = steps_of_an_epoch(args, rows)
     warm_up = round(args.lr_warm_up * epoch)
     if args.schedule != "constant":
         return SCHEDULES[args.schedule](args.lr, args.epochs * epoch, warm_up)

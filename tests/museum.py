@@ -233,7 +233,7 @@ MUSEUM = (
     # The loop
     Mistake(
         "loss summed over the batch",
-        ((STEP, "np.full(len(x), -1 / len(x), vae.dtype)", "np.full(len(x), -1, vae.dtype)"),),
+        ((STEP, "np.full(len(x), -counts / size, vae.dtype)", "np.full(len(x), -1, vae.dtype)"),),
         "tests/test_training.py::test_a_step_descends_minus_the_mean_bound",
         (
             "SeldonIO/alibi-detect",

@@ -144,8 +144,8 @@ def test_without_a_folder_to_write_to_it_goes_on_and_says_so(tmp_path):
     """
     locators = "UserProvidedCacheLocator"  # and so no other folder
     done = process(code, NUMBA_CACHE_DIR=str(file), NUMBA_CACHE_LOCATOR_CLASSES=locators)
-    assert done.returncode == 1  # -W error: the import itself warns
-    assert b"Set NUMBA_CACHE_DIR to a folder that can be written" in done.stderr
+    assert done.returncode == 0, done.stderr
+    assert b"Set NUMBA_CACHE_DIR to a folder that can be written" in done.stdout
     ignored = subprocess.run(
         [sys.executable, "-c", USE + COMPARE],
         env=os.environ

@@ -117,9 +117,10 @@ KERNELS = {  # tag: (file, a statement of the function, a mistake to stand befor
     "kernels.1": (PRODUCTS, "(m, depth), n = a.shape, b.shape[1]", "b = b + b"),
     "kernels.2": (VECTORS, "for r, row in enumerate(tile):\n        number", ONE_MORE),
     "kernels.3": (VECTORS, "for _ in range(count.bit_length() - 1):", "tile = tile[::-1]"),
-    "kernels.4": (PRODUCTS, "counts[block] = count", "count -= np.uint64(count > 0)"),
+    "kernels.4": (PRODUCTS, "ends[block, parts] = count", "count -= np.uint64(count > 0)"),
     "kernels.5": (FUNCTIONS, "n = shifted - TO_INTEGER", "x = x + ONE"),
     "kernels.6": (FUNCTIONS, "t = HALF * two_t", "two_t = two_t + x * x"),
+    "kernels.7": (PRODUCTS, "if parts > 1:", "rest = rest + rest"),
 }
 EMPTY = "raise NotImplementedError"
 PATIENCE = 600  # seconds for a compiler, beside other work

@@ -21,6 +21,11 @@ class Joined(NamedTuple):
         """The four arrays that an optimizer changes."""
         return *self.classifier.rows, *self.vae.rows
 
+    @property
+    def shapes(self) -> tuple[tuple[tuple[int, int], ...] | None, ...]:
+        """Of the matrices in each of them, or None."""
+        return *self.classifier.shapes, *self.vae.shapes
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Every array by name, such as "network/0/W" and "encoder/0/W"."""
         return self.classifier.arrays() | self.vae.arrays()
