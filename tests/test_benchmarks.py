@@ -63,7 +63,8 @@ def test_training_is_timed_judged_and_written_without_a_missing_peer(data_dir, t
     if hop is not None:
         (place,) = measured["placed"].values()
         assert 1 < hop == max(place["hop_ns"])
-        assert place["peers"] == {"npvae": {"seconds": npvae["seconds"], "speed": None}}
+        assert place["peers"] == {"npvae": {"seconds": npvae["seconds"], "epochs": 1}}
+        assert place["speed"] is None
     assert npvae["images_per_second"] == pytest.approx(200 / npvae["seconds"])
     # Rates are measured beside the epochs, so on a busy machine an epoch may beat the limit.
     rates = measured["rates"]
@@ -93,7 +94,7 @@ assert configurations.operations(vae.params.arrays(), 100, 1) == 2 * 100 * produ
 RACE = """
 from summary import summarize
 seconds = {"npvae": [1.0, 1.2, 1.4], "jax": [1.5, 2.4, 1.4], "torch": [2.0, 1.8, 2.8]}
-hops = {"npvae": [50, 60, 55], "jax": [50, 190, 55], "torch": [62, 60, 57]}
+hops = {"npvae": [215, 60, 55], "jax": [50, 190, 55], "torch": [62, 60, 57]}
 results = {
     peer: {
         "starts": [9.0, 2.0, 1.0],
@@ -152,7 +153,7 @@ assert set(Recipe(1, fall=None).schedules(5)["rates"]) == {1e-3}
 """)
 
 
-def test_ratios_are_taken_within_rounds_and_rounds_told_apart():
+def test_ratios_are_taken_within_rounds_and_epochs_told_apart():
     imported(
         RACE
         + """
@@ -163,10 +164,13 @@ assert npvae["speed"] == 1.5  # of 1.5 / 1, 1.8 / 1.2, 1.4 / 1.4
 assert jax["speed"] == 1  # of 1, 1.8 / 2.4, 1
 assert (npvae["cold_start"], npvae["warm_start"], npvae["of_limit"]) == (9, 1.5, 0.5)
 near, apart = placed["near"], placed["apart"]
-assert (near["rounds"], near["hop_ns"]) == ([0, 2], [50, 62])
-assert near["peers"]["npvae"] == {"seconds": 1.2, "speed": 1.25}
-assert (apart["rounds"], apart["hop_ns"]) == ([1], [60, 190])
-assert apart["peers"]["torch"] == {"seconds": 1.8, "speed": 1}
+assert (near["hop_ns"], apart["hop_ns"]) == ([50, 62], [190, 215])
+ours, theirs = (1.2 + 1.4) / 2, (1.4 + 1.5) / 2
+assert near["peers"]["npvae"] == {"epochs": 2, "seconds": ours}
+assert near["peers"]["jax"] == {"epochs": 2, "seconds": theirs}
+assert near["speed"] == theirs / ours
+assert apart["peers"] == {p: {"epochs": 1, "seconds": s} for p, s in (("npvae", 1), ("jax", 2.4))}
+assert apart["speed"] is None  # torch was never apart
 results["jax"]["epochs"][0]["hop_ns"] = None
 assert summarize(results, 600, limit=0.6) == {}
 """
@@ -196,7 +200,9 @@ assert head in text and head in new
 first = "| 784-500-20 tanh, batch 100, L = 1, binary digits "
 assert first in text
 assert first + "| 1.00, 1.20 | 1.40, 1.50 | 1.80, 2.00 | – | 1.50 |" in new
-assert "| – rounds near: 2 | 1.20 | 1.45 | 2.40 | – | 1.25 |" in new
+near = "| 1.30 in 2 | 1.45 in 2 | 2.00 in 3 | – | 1.12 |"
+assert f"| – epochs with the CPUs near {near}" in new
+assert "| – epochs with the CPUs apart | 1.00 in 1 | 2.40 in 1 | – | – | – |" in new
 assert "| slow epochs, no core busy | 6 of 18 | 6 of 18 | 6 of 18 | – | – |" in new
 assert "grey digits, one thread |" in new and "binary digits, one core busy |" in new
 outside = lambda page: [page.split(speed_table.BEGIN)[0], page.split(speed_table.END)[1]]
@@ -224,6 +230,7 @@ def test_kernels_are_timed_and_written_and_slow_products_fail(tmp_path):
     done = run("kernels.py", *options, "--json", path)
     assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
     measured = json.loads(path.read_text())["threads"]["1"]
+    assert measured["hops_ns"] == [None] * 4  # one CPU is no distance from itself
     slow = []
     for memory in ("warm", "cold"):
         ours, numpys = (measured["seconds"][memory][library] for library in ("npvae", "NumPy"))

@@ -35,6 +35,7 @@ from harness import (
     turns,
     write_json,
 )
+from ping import hop_ns
 
 MEMORY = "warm", "cold"
 LEAST = 0.9  # of BLAS's speed, in a product of operands without zeros
@@ -99,11 +100,14 @@ def others(name, configuration):
 
 
 def measure(cases, threads, args):
-    """-> {memory: {library: {case's name: seconds in each round}}}, {library: why it is missing},
-    the name of BLAS
+    """What the cases take on so many threads: {"seconds", "missing", "blas", "hops_ns"}.
+
+    seconds    {memory: {library: {case's name: in each round}}}
+    missing    {library: why}
+    hops_ns    from CPU to CPU, after each turn
     """
     asked = json.dumps([(case.name, case.kernel, case.shapes, case.digits) for case in cases])
-    seconds, missing, blas = {memory: {} for memory in MEMORY}, {}, None
+    seconds, missing, blas, hops = {memory: {} for memory in MEMORY}, {}, None, []
     with contextlib.ExitStack() as stack:
         workers = {}
         libraries = ["npvae", "NumPy", *([] if args.without_torch else ["torch"])]
@@ -122,10 +126,11 @@ def measure(cases, threads, args):
         here = [library for library in libraries if library not in missing]
         for _, (memory, library) in turns(itertools.product(MEMORY, here), args.rounds):
             told = workers[library].ask(memory)
+            hops.append(hop_ns(cpus()[:threads]))
             blas = told["blas"] or blas
             for name, once in told["seconds"].items():
                 seconds[memory].setdefault(library, {}).setdefault(name, []).append(once)
-    return seconds, missing, blas
+    return {"seconds": seconds, "missing": missing, "blas": blas, "hops_ns": hops}
 
 
 def compare(case, seconds):
@@ -179,15 +184,18 @@ def main():
     rest = [case for item in chosen.items() for case in others(*item)]
     compared, report = {memory: {} for memory in MEMORY}, {"machine": facts, "threads": {}}
     for threads in args.threads:
-        seconds, missing, blas = measure(multiplied + rest, threads, args)
+        measured = report["threads"][threads] = measure(multiplied + rest, threads, args)
         for memory in MEMORY:
             compared[memory][threads] = {
-                case.name: compare(case, seconds[memory]) for case in multiplied + rest
+                case.name: compare(case, measured["seconds"][memory]) for case in multiplied + rest
             }
-        report["threads"][threads] = {"seconds": seconds, "missing": missing, "blas": blas}
-    print(f"NumPy multiplies by {blas}; medians of {args.rounds} rounds")
+    print(f"NumPy multiplies by {measured['blas']}; medians of {args.rounds} rounds")
+    for threads, measured in report["threads"].items():
+        if None not in measured["hops_ns"]:
+            low, high = min(measured["hops_ns"]), max(measured["hops_ns"])
+            print(f"threads: {threads}; {low:.0f} to {high:.0f} ns from CPU to CPU")
     slow = [told for memory in MEMORY for told in tell(memory, multiplied, rest, compared, report)]
-    for library, reason in missing.items():
+    for library, reason in measured["missing"].items():
         print(f"{library} is missing: {reason}")
     write_json(args.json, report)
     print(f"\nevery number is in {args.json}")

@@ -41,15 +41,15 @@ def speed_table(report):
 
 
 def _rows(measured):
-    """One for all rounds, and two more if some had the CPUs near and others had not."""
+    """One for all epochs, and two more if some had the CPUs near and others had not."""
     ratio = measured["peers"]["npvae"].get("speed")
     cells = _cells(_of(measured, "{best:.2f}, {seconds:.2f}"))
     yield measured["description"], *cells, ratio and f"{ratio:.2f}"
     if len(measured["placed"]) == 2:
         for place, part in measured["placed"].items():
-            cells = _cells({p: f"{told['seconds']:.2f}" for p, told in part["peers"].items()})
-            ratio = part["peers"]["npvae"]["speed"]
-            yield f"– rounds {place}: {len(part['rounds'])}", *cells, ratio and f"{ratio:.2f}"
+            cells = {p: f"{t['seconds']:.2f} in {t['epochs']}" for p, t in part["peers"].items()}
+            speed = part["speed"] and f"{part['speed']:.2f}"
+            yield f"– epochs with the CPUs {place}", *_cells(cells), speed
 
 
 def _ran(measured):

@@ -1,4 +1,4 @@
-"""What the epochs of a race come to: medians, ratios within rounds, rounds near and apart."""
+"""What the epochs of a race come to: medians, ratios within rounds, CPUs near and apart."""
 
 import statistics
 
@@ -10,8 +10,7 @@ SLOW = 1.3  # times a peer's best
 def summarize(results, rows, limit):
     """What the table shows, added to each peer's result. -> `placed` of all who ran"""
     ran = {peer: result for peer, result in results.items() if "missing" not in result}
-    rounds = range(min((len(result["epochs"]) for result in ran.values()), default=0))
-    for peer, told in medians(ran, rounds).items():
+    for peer, told in medians(ran).items():
         result = ran[peer]
         seconds = [epoch["seconds"] for epoch in result["epochs"]]
         cold, *warm = result["starts"] or [None]
@@ -23,13 +22,13 @@ def summarize(results, rows, limit):
         result["cold_start"] = cold
         result["warm_start"] = statistics.median(warm) if warm else None
         result["peak_mib"] = max(epoch["peak_mib"] for epoch in result["epochs"])
-    return placed(ran, rounds)
+    return placed(ran)
 
 
-def medians(ran, rounds):
-    """{peer: {"seconds", "speed"}} over these rounds; no speed where npvae ran alone"""
+def medians(ran):
+    """{peer: {"seconds", "speed"}} over the rounds; no speed where npvae ran alone"""
     seconds = {
-        peer: [result["epochs"][r]["seconds"] for r in rounds] for peer, result in ran.items()
+        peer: [epoch["seconds"] for epoch in result["epochs"]] for peer, result in ran.items()
     }
     others = [times for peer, times in seconds.items() if peer != "npvae"]
     fastest = [min(times) for times in zip(*others, strict=True)]
@@ -43,23 +42,32 @@ def medians(ran, rounds):
     }
 
 
-def placed(ran, rounds):
-    """{"near": …, "apart": …}: the medians of such rounds, if there were any.
+def placed(ran):
+    """{"near": …, "apart": …}: what such epochs came to, if there were any.
 
-    A round is near if each of its pings was, so in one that is apart the CPUs may have been near
-    for a while. Nothing is told where no ping was sent.
+    An epoch is near if the pings before and after it were. A host moves CPUs within a round too,
+    so here `speed` is a quotient of medians, and only told if everybody had such epochs. Nothing
+    is told where no ping was sent.
     """
-    hops = {r: [result["epochs"][r]["hop_ns"] for result in ran.values()] for r in rounds}
-    if any(None in all_of_one for all_of_one in hops.values()):
+    epochs = [(peer, epoch) for peer, result in ran.items() for epoch in result["epochs"]]
+    if any(epoch["hop_ns"] is None for _, epoch in epochs):
         return {}
-    near = [r for r in rounds if max(hops[r]) <= NEAR]
-    apart = [r for r in rounds if r not in near]
-    return {
-        place: {
-            "rounds": chosen,
-            "hop_ns": [min(min(hops[r]) for r in chosen), max(max(hops[r]) for r in chosen)],
-            "peers": medians(ran, chosen),
-        }
-        for place, chosen in {"near": near, "apart": apart}.items()
-        if chosen
+    chosen = {
+        "near": [(peer, epoch) for peer, epoch in epochs if epoch["hop_ns"] <= NEAR],
+        "apart": [(peer, epoch) for peer, epoch in epochs if epoch["hop_ns"] > NEAR],
     }
+    return {place: _of_one_place(some, ran) for place, some in chosen.items() if some}
+
+
+def _of_one_place(epochs, ran):
+    seconds = {peer: [epoch["seconds"] for p, epoch in epochs if p == peer] for peer in ran}
+    hops = [epoch["hop_ns"] for _, epoch in epochs]
+    peers = {
+        peer: {"epochs": len(times), "seconds": statistics.median(times)}
+        for peer, times in seconds.items()
+        if times
+    }
+    others = [told["seconds"] for peer, told in peers.items() if peer != "npvae"]
+    all_there = "npvae" in peers and others and peers.keys() == ran.keys()
+    speed = min(others) / peers["npvae"]["seconds"] if all_there else None
+    return {"hop_ns": [min(hops), max(hops)], "peers": peers, "speed": speed}

@@ -14,8 +14,9 @@ time that the arithmetic takes at the rate of the best matrix product, plus Adam
 memory's, as a fraction of the time taken.
 
 a-one is model a on one thread, and a-busy beside another program that holds the last CPU. Before
-and after each epoch a ping tells how far the CPUs are apart. Every epoch begins with cold memory,
-because the others have trained since; kernels.py tells what that costs a single kernel.
+and after each epoch a ping tells how far the CPUs are apart, and where that changed, the medians
+of the epochs near and apart are told too. Every epoch begins with cold memory, because the others
+have trained since; kernels.py tells what that costs a single kernel.
 
 At the end npvae judges everybody's parameters on the same binarised test images, and the
 command fails if they differ: nobody is fast by being wrong.
@@ -191,12 +192,14 @@ def row(peer, result):
 
 
 def where(place, part):
-    """One sentence about the rounds whose CPUs were near, or apart."""
-    rounds, (low, high) = len(part["rounds"]), part["hop_ns"]
-    peers = ", ".join(f"{peer} {told['seconds']:.2f} s" for peer, told in part["peers"].items())
-    speed = part["peers"].get("npvae", {}).get("speed")
-    told = f"; speed {speed:.2f}" if speed else ""
-    sentence = f"{place} in {rounds} rounds, {low:.0f} to {high:.0f} ns a hop: {peers}{told}"
+    """One sentence about the epochs whose CPUs were near, or apart."""
+    low, high = part["hop_ns"]
+    peers = ", ".join(
+        f"{peer} {told['seconds']:.2f} s in {told['epochs']}"
+        for peer, told in part["peers"].items()
+    )
+    speed = f"; speed {part['speed']:.2f}" if part["speed"] else ""
+    sentence = f"{place}, {low:.0f} to {high:.0f} ns a hop: {peers}{speed}"
     return textwrap.fill(sentence, 80, subsequent_indent="  ")
 
 
