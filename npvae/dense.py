@@ -41,8 +41,7 @@ def dense_backward_params(dy, x, out=None):
     dy (R, D_out), x (R, D_in) -> Layer(dW (D_in, D_out), db (D_out,)), written to the layer
     out if that is given
     """
-    dW, db = out or (None, None)
-    return Layer(kernels.matmul(x.T, dy, out=dW), dy.sum(axis=0, out=db))
+    return Layer(*kernels.affine_backward_params(dy, x, *(out or ())))
 
 
 def stack(x, layers, activation):

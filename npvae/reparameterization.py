@@ -23,5 +23,5 @@ def reparameterize_backward(dz, logvar, noise):
     σ·noise is also z − mu, but in float32 no digit of it survives once σ < 6e-8 |mu|.
     """
     dmu = dz.sum(axis=0)
-    dlogvar = np.exp(logvar / 2) / 2 * np.sum(dz * noise, axis=0)
+    dlogvar = np.exp(logvar / 2) / 2 * (dz * noise).sum(axis=0)
     return dmu, dlogvar

@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import operator
 import os
 import platform
 import subprocess
@@ -69,6 +70,7 @@ def calls(rng, dtype, L=2, B=24, D=1000):
     yield "matmul", (normal(B, D), normal(D, 150))
     yield "matmul", (normal(B, D), normal(150, D).T)
     yield "affine", (normal(B, D), normal(D, 150), normal(150))
+    yield "affine_backward_params", (normal(B, 150), normal(B, D))
     yield "max_abs", (normal(B, D),)
     yield "bernoulli_log_prob", (x, logits)
     yield "bernoulli_log_prob_backward", (normal(L, B), x, logits)
@@ -79,7 +81,8 @@ def calls(rng, dtype, L=2, B=24, D=1000):
 def run(engine, name, args):
     """The kernel's result; for an update, all that it changed. Arguments are left alone."""
     if name not in UPDATES:
-        return getattr(engine, name)(*args)
+        result = getattr(engine, name)(*args)
+        return np.vstack(result) if isinstance(result, tuple) else result
     w, dw, *rest = args
     states, given = rest[: UPDATES[name]], rest[UPDATES[name] :]
     w, *states = (np.array(a, order="C") for a in (w, *states))
@@ -226,6 +229,10 @@ def test_products_are_the_triple_loop(engine, dtype):
         assert_close(engine.matmul(a, b), exact, product_error(a, b))
         assert_close(engine.matmul(a, b.T.copy().T), exact, product_error(a, b))
         assert_close(engine.affine(a, b, bias), exact + bias, product_error(a, b, bias))
+        dW, db = engine.affine_backward_params(b, a.T.copy())
+        assert_close(dW, exact, product_error(a, b))
+        sums = [math.fsum(column) for column in b.T.tolist()]
+        assert_close(db, np.array(sums), product_error(np.ones((1, k), dtype), b)[0])
 
 
 @both_dtypes
@@ -236,9 +243,9 @@ def test_products_leave_out_zeros_and_change_no_bit(monkeypatch, dtype, m, k, n)
     a[rng.random((m, k)) > 0.1] = 0
     a[0, 1], a[m - 1, 2], a[m // 2, k - 1] = -0.0, np.nan, np.inf
     looked = []
-    find = products._nonzero_terms
+    find = products.nonzero_terms
     monkeypatch.setattr(
-        products, "_nonzero_terms", lambda *args: looked.append(find(*args)) or looked[-1]
+        products, "nonzero_terms", lambda *args: looked.append(find(*args)) or looked[-1]
     )
     for left in (a, np.asfortranarray(a)):
         sparse = products.matmul(left, b)
@@ -488,6 +495,8 @@ def test_products_are_twins(data, dtype, m, k, n):
     # Both engines err, and each by at most the bound.
     assert_twins("matmul", (a, b), 2 * product_error(a, b))
     assert_twins("affine", (a, b, bias), 2 * product_error(a, b, bias))
+    with_ones = np.vstack([a, np.ones((1, k), dtype)])
+    assert_twins("affine_backward_params", (b, a.T), 2 * product_error(with_ones, b))
 
 
 @given(st.data(), dtypes, sides, sides)
@@ -591,6 +600,7 @@ def test_empty_and_tiny_arrays(dtype):
         assert_twins("matmul", (a, b), 0)
         assert_twins("matmul", (b.T, a.T), 0)
         assert_twins("affine", (a, b, bias), 0)
+        assert_twins("affine_backward_params", (b, a.T), 0)
     for L, B, D in ((0, 2, 3), (2, 0, 3), (2, 3, 0), (1, 1, 1)):
         x, logits = np.ones((B, D), dtype), np.ones((L, B, D), dtype)
         error = 4 * np.finfo(dtype).eps
@@ -686,9 +696,9 @@ def test_shapes_that_do_not_fit_are_refused():
     for name, args in calls(rng, np.float32, B=3, D=4):
         arrays = [i for i, a in enumerate(args) if isinstance(a, np.ndarray)]
         for i in arrays if len(arrays) > 1 else []:
-            # A product's second factor may have any number of columns.
-            second = name in ("matmul", "affine") and i == 1
-            short = with_argument(args, i, lambda a: a[:-1] if second else a[..., :-1])  # noqa: B023
+            # The second factor of a product, and what shares its rows, may have any columns.
+            rows = name == "affine_backward_params" or (name in ("matmul", "affine") and i == 1)
+            short = with_argument(args, i, lambda a: a[:-1] if rows else a[..., :-1])  # noqa: B023
             with pytest.raises(ValueError, match="expected"):
                 getattr(compiled, name)(*short)
 
@@ -700,6 +710,9 @@ def test_a_product_is_written_where_it_is_asked_to():
         out = np.full((7, 3), np.nan)
         assert engine.matmul(a, b, out=out) is out
         np.testing.assert_array_equal(out, engine.matmul(a, b))
+        given = np.full((7, 3), np.nan), np.full(3, np.nan)
+        assert all(map(operator.is_, engine.affine_backward_params(b, a.T, *given), given))
+        np.testing.assert_array_equal(given[1], b.sum(axis=0))
     out.flags.writeable = False
     for wrong in (
         out,
@@ -711,6 +724,10 @@ def test_a_product_is_written_where_it_is_asked_to():
         before = wrong.copy()
         with pytest.raises(ValueError, match=r"^out is .*; expected float64 \(7, 3\), C-cont"):
             compiled.matmul(a, b, out=wrong)
+        with pytest.raises(ValueError, match=r"^dW is .*; expected float64 \(7, 3\), C-cont"):
+            compiled.affine_backward_params(b, a.T, wrong)
+        with pytest.raises(ValueError, match=r"^db is .*; expected float64 \(3,\), C-cont"):
+            compiled.affine_backward_params(b, a.T, None, wrong)
         np.testing.assert_array_equal(wrong, before)
 
 
@@ -842,6 +859,9 @@ def test_products_read_nothing_past_their_arguments():
         "        for right in (guarded(b), guarded(b.T).T):\n"
         "            assert np.all(products.matmul(left, right) == k)\n"
         "    assert np.all(products.affine(guarded(a), guarded(b), guarded(b[0])) == k + 1)\n"
+        "    out = guarded(np.ones((m, n), np.float32)), guarded(np.ones(n, np.float32))\n"
+        "    dW, db = products.affine_backward_params(guarded(b), guarded(a.T), *out)\n"
+        "    assert np.all(dW == k) and np.all(db == k)\n"
     )
     in_new_process(code)
 

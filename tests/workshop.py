@@ -109,15 +109,15 @@ MISTAKES = {
 }
 
 
-PRODUCTS, FUNCTIONS, VECTORS = (
-    f"npvae/kernels/{name}.py" for name in ("products", "functions", "vectors")
+PRODUCTS, ZEROS, FUNCTIONS, VECTORS = (
+    f"npvae/kernels/{name}.py" for name in ("products", "zeros", "functions", "vectors")
 )
 ONE_MORE = "tile[0][:] = [writer.multiply_add(b, b, c) for b, c in zip(b_row, tile[0])]"
 KERNELS = {  # tag: (file, a statement of the function, a mistake to stand before it)
-    "kernels.1": (PRODUCTS, "(m, depth), n = a.shape, b.shape[1]", "b = b + b"),
+    "kernels.1": (PRODUCTS, "(m, depth), n, dtype = a.shape, bias.size, y.dtype", "b = b + b"),
     "kernels.2": (VECTORS, "for r, row in enumerate(tile):\n        number", ONE_MORE),
     "kernels.3": (VECTORS, "for _ in range(count.bit_length() - 1):", "tile = tile[::-1]"),
-    "kernels.4": (PRODUCTS, "ends[block, parts] = count", "count -= np.uint64(count > 0)"),
+    "kernels.4": (ZEROS, "ends[block, parts] = count", "count -= np.uint64(count > 0)"),
     "kernels.5": (FUNCTIONS, "n = shifted - TO_INTEGER", "x = x + ONE"),
     "kernels.6": (FUNCTIONS, "t = HALF * two_t", "two_t = two_t + x * x"),
     "kernels.7": (PRODUCTS, "if parts > 1:", "rest = rest + rest"),

@@ -16,8 +16,9 @@ def check_dtypes(first, *others):
         raise TypeError(f"arrays are {found}; expected all float32 or all float64")
 
 
-def check_same_shape(first, *others):
-    """The loops trust it: an index past the end reads another array's memory."""
+def check_alike(first, *others):
+    """One dtype and one shape: an index past the end would read another array's memory."""
+    check_dtypes(first, *others)
     shape = first.shape
     for a in others:
         if a.shape != shape:

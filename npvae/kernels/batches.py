@@ -6,7 +6,7 @@ from its place and a key alone: any thread can draw any part of them.
 
 import numpy as np
 
-from .arrays import FLOATS
+from .arrays import FLOATS, plain
 from .functions import ONE, ZERO, scalar
 from .threads import CHUNK, loop, over_chunks
 
@@ -43,13 +43,14 @@ def _batch(loop, chunk, x, rows, unit, dtype, *numbers):
         )
     if not (x.ndim == 2 and rows.ndim == 1):
         raise ValueError(f"x, rows have shapes {x.shape}, {rows.shape}; expected (N, D), (B,)")
+    rows = rows.astype(np.int64, copy=False)
     # Unsigned, a negative row lies past the end.
-    if rows.size and rows.astype(u64).max() >= len(x):
+    if rows.size and rows.view(u64).max() >= len(x):
         raise IndexError(f"rows span [{rows.min()}, {rows.max()}]; expected 0 to {len(x) - 1}")
     batch = np.empty((rows.size, x.shape[1]), dtype)
     # Not `plain`, because x may be large and read-only: a file mapped into memory.
     x = x if x.flags.c_contiguous and x.flags.aligned else x.copy()
-    args = batch.reshape(-1), x, rows.astype(np.int64), dtype.type(unit), *numbers
+    args = batch.ravel(), x, plain(rows), dtype.type(unit), *numbers
     over_chunks(loop)(batch.size, chunk, *args)
     return batch
 
@@ -78,30 +79,24 @@ def _gather_binary(start, stop, batch, x, rows, unit, key, before):
         levels[i] = ONE if uniform < levels[i] else ZERO
 
 
-@loop
+@scalar
 def _philox(first, blocks, key):
     """Blocks first, first + 1, … of Philox4x64-10, as 32-bit numbers in a row.
 
-    Each round is a loop over all blocks, and so runs in SIMD lanes.
+    The rounds are so few that the compiler writes them out, and then each SIMD lane has a block.
     Salmon, Moraes, Dror & Shaw 2011, section 3.3.
     """
-    words = np.zeros((4, blocks), u64)
-    a, b, c, d = words
+    words = np.empty(4 * blocks, u64)
     for i in range(blocks):
-        a[i] = first + u64(i) + u64(1)  # NumPy counts from 1
-    key_0, key_1 = key, u64(0)
-    for _ in range(10):
-        for i in range(blocks):
-            high_a, low_a = _product(a[i], MULTIPLIER_0)
-            high_c, low_c = _product(c[i], MULTIPLIER_1)
-            a[i], b[i] = high_c ^ b[i] ^ key_0, low_c
-            c[i], d[i] = high_a ^ d[i] ^ key_1, low_a
-        key_0, key_1 = key_0 + KEY_STEP_0, key_1 + KEY_STEP_1
-    block_by_block = np.empty((blocks, 4), u64)
-    for i in range(blocks):
-        for word in range(4):
-            block_by_block[i, word] = words[word, i]
-    return block_by_block.reshape(-1).view(np.uint32)
+        a, b, c, d = first + u64(i) + u64(1), u64(0), u64(0), u64(0)  # NumPy counts from 1
+        key_0, key_1 = key, u64(0)
+        for _ in range(10):
+            high_a, low_a = _product(a, MULTIPLIER_0)
+            high_c, low_c = _product(c, MULTIPLIER_1)
+            a, b, c, d = high_c ^ b ^ key_0, low_c, high_a ^ d ^ key_1, low_a
+            key_0, key_1 = key_0 + KEY_STEP_0, key_1 + KEY_STEP_1
+        words[4 * i], words[4 * i + 1], words[4 * i + 2], words[4 * i + 3] = a, b, c, d
+    return words.view(np.uint32)
 
 
 @scalar

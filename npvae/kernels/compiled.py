@@ -20,13 +20,14 @@ from .elementwise import (
     tanh,
     tanh_backward,
 )
-from .products import affine, matmul
+from .products import affine, affine_backward_params, matmul
 from .updates import adagrad_update, adam_update, max_abs, sgd_update
 
 __all__ = [
     "adagrad_update",
     "adam_update",
     "affine",
+    "affine_backward_params",
     "bernoulli_log_prob",
     "bernoulli_log_prob_backward",
     "gather",

@@ -48,6 +48,10 @@ def keep(dispatcher, name):
 class _Checked(FunctionCache):
     """numba's cache of a function, which trusts no file, and goes on where none can be written."""
 
+    def _index_key(self, sig, codegen):
+        # The name holds the version: no need to compare bytes of the functions that are called.
+        return sig, codegen.magic_tuple(), self._py_func.__qualname__
+
     def load_overload(self, sig, target_context):
         try:
             found = super().load_overload(sig, target_context)

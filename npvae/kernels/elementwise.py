@@ -3,18 +3,16 @@
 import numpy as np
 
 from . import functions
-from .arrays import check_dtypes, check_same_shape, flat
+from .arrays import check_alike, flat
 from .functions import ONE, ZERO
 from .threads import CHUNK, loop, over_chunks
 
 
 def _elementwise(loop, *arrays, numbers=()):
     """A new array, filled by the loop from arrays of its own shape and from numbers."""
-    check_dtypes(*arrays)
-    check_same_shape(*arrays)
+    check_alike(*arrays)
     out = np.empty(arrays[0].shape, arrays[0].dtype)
-    numbers = [out.dtype.type(number) for number in numbers]
-    over_chunks(loop)(out.size, CHUNK, flat(out), *map(flat, arrays), *numbers)
+    over_chunks(loop)(out.size, CHUNK, out.ravel(), *map(flat, arrays), *map(float, numbers))
     return out
 
 
@@ -86,6 +84,7 @@ def relu_backward(dy, y):
 
 @loop
 def _leaky_relu(start, stop, y, a, slope):
+    slope = y.dtype.type(slope)
     for i in range(start, stop):
         y[i] = a[i] if a[i] > ZERO else slope * a[i]
 
@@ -97,6 +96,7 @@ def leaky_relu(a, slope):
 
 @loop
 def _leaky_relu_backward(start, stop, da, dy, y, slope):
+    slope = da.dtype.type(slope)
     for i in range(start, stop):
         da[i] = dy[i] if y[i] > ZERO else slope * dy[i]
 

@@ -15,17 +15,16 @@ import numpy as np
 from numba import from_dtype
 
 from .arrays import check_dtypes, plain
-from .threads import CHUNK, loop, over_chunks
-from .vectors import add_outer_product, lanes, load_transposed, register_count, start, store
+from .functions import scalar
+from .threads import CHUNK, alone, loop, over_chunks
+from .vectors import add_outer_product, add_row, lanes, load_transposed, start, store
+from .zeros import LISTED, MANY_REGISTERS, mostly_zero, nonzero_terms, steps
 
 # Tiles, as (rows, registers side by side). Ten sums hide the time that each addition takes. Ten
 # rows divide the usual batches, eight the others. Twenty rows load less, which is a tenth faster
-# where a lies transposed, but slower for the few rows of a small batch. Where terms are left out, a
-# tile has few rows, because those share more zeros, and is wide, because the few terms that remain
-# must pay for its beginning and end.
-# r × c sums take rc + c + 1 registers: twenty by one 22, four by four 21.
-MANY_REGISTERS = register_count() >= 22
-TWENTY, TEN, EIGHT, LISTED = (20, 1), (10, 1), (8, 1), (4, 4) if MANY_REGISTERS else (5, 2)
+# where a lies transposed, but slower for the few rows of a small batch. `zeros` has a tile more.
+# r × c sums take rc + c + 1 registers: twenty by one 22.
+TWENTY, TEN, EIGHT = (20, 1), (10, 1), (8, 1)
 # In x W, if W has at least so many numbers, the halves of each sum are the work of two tasks where
 # that moves less memory: each thread then reads its own half of the rows of W.
 HALVED = 2**16
@@ -34,12 +33,8 @@ TASK_ROWS = 160
 TASKS = 8  # at least, if there are so many tiles, or threads would wait for each other
 # Multiplications in a chunk of tasks: a microsecond of work.
 CHUNK_TERMS = 2**15
-# Terms whose a is zero for a whole tile are left out if fewer than one in three of two hundred
-# numbers of a are not zero, and the product has so many columns that looking for them has paid.
-SAMPLES, SAMPLE_STEP = 200, 97
-NONZERO_SHARE = 1 / 3
+# Looking for zeros pays where the product has so many columns.
 ZEROS_PAY = 128
-ZEROS_CHUNK = 1024
 
 
 def affine(x, W, b):
@@ -49,7 +44,21 @@ def affine(x, W, b):
         raise ValueError(
             f"x, W, b have shapes {x.shape}, {W.shape}, {b.shape}; expected (m, k), (k, n), (n,)"
         )
-    return _product(x, W, b, np.empty((len(x), b.size), x.dtype))
+    return _product(x, W, plain(b), np.empty((len(x), b.size), x.dtype))
+
+
+def affine_backward_params(dy, x, dW=None, db=None):
+    """xᵀ dy and Σ_r dy_r.        dy (m, n), x (m, k) -> dW (k, n), db (n,)
+
+    Written to dW and db if those are arrays.
+    """
+    check_dtypes(dy, x)
+    if not (dy.ndim == x.ndim == 2 and len(dy) == len(x)):
+        raise ValueError(f"dy, x have shapes {dy.shape}, {x.shape}; expected (m, n), (m, k)")
+    n = dy.shape[1]
+    dW = _written("dW", dW, (x.shape[1], n), dy.dtype)
+    db = _written("db", db, (n,), dy.dtype)
+    return _product(x.T, plain(dy), _zeros(n, dy.dtype), dW, db), db
 
 
 def matmul(a, b, out=None):
@@ -57,15 +66,20 @@ def matmul(a, b, out=None):
     check_dtypes(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
         raise ValueError(f"a, b have shapes {a.shape}, {b.shape}; expected (m, k), (k, n)")
-    shape = a.shape[0], b.shape[1]
+    y = _written("out", out, (len(a), b.shape[1]), a.dtype)
+    return _product(a, b, _zeros(b.shape[1], a.dtype), y)
+
+
+def _written(name, out, shape, dtype):
+    """out, or an array that is yet to be written."""
     if out is None:
-        out = np.empty(shape, a.dtype)
-    elif out.shape != shape or out.dtype != a.dtype or not out.flags.carray:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype or not out.flags.carray:
         raise ValueError(
-            f"out is {out.dtype} {out.shape} with strides {out.strides}; expected {a.dtype} "
+            f"{name} is {out.dtype} {out.shape} with strides {out.strides}; expected {dtype} "
             f"{shape}, C-contiguous and writable"
         )
-    return _product(a, b, _zeros(shape[1], a.dtype), out)
+    return out
 
 
 @functools.lru_cache(1000)
@@ -74,23 +88,24 @@ def _zeros(n, dtype):
     return np.zeros(n, dtype)
 
 
-def _product(a, b, bias, y):
+def _product(a, b, bias, y, sums=None):
     """y = bias + Σ_k a[:, k] b[k], first k first; a, b may also lie transposed.   [kernels.1]
 
     Or (bias + Σ_k a[:, k] b[k]) + Σ_l a[:, l] b[l], k in the first half, l in the second, where
     `_plan` says so.                                             [kernels.7]
+    If sums is given, b lies row after row, and sums = bias + Σ_k b[k].
     """
-    (m, depth), n = a.shape, b.shape[1]
+    (m, depth), n, dtype = a.shape, bias.size, y.dtype
     a, a_turned = _as_it_lies(a)
     b, b_turned = _as_it_lies(b)
-    zeros = n >= ZEROS_PAY and not b_turned and _mostly_zero(a)
-    loop, tasks, chunk, parts, *cut = _plan(m, depth, n, a_turned, b_turned, zeros, y.dtype)
-    listed = _nonzero_terms(a, a_turned, m, depth, parts) if zeros else ()
-    rest = y if parts == 1 else np.empty_like(y)
-    matrices = y, rest, a, a_turned, b, b_turned, plain(bias)
-    over_chunks(loop)(tasks, chunk, *matrices, parts, *cut, *listed)
+    zeros = n >= ZEROS_PAY and not b_turned and alone(mostly_zero)(a.ravel())
+    loop, tasks, chunk, parts, *cut = _plan(m, depth, n, a_turned, b_turned, zeros, dtype)
+    listed = nonzero_terms(a, a_turned, m, depth, parts) if zeros else ()
+    rest = np.empty(y.shape, dtype) if parts > 1 else y
+    sums = _zeros(0, dtype) if sums is None else sums
+    over_chunks(loop)(tasks, chunk, y, rest, a, b, bias, sums, parts, *cut, *listed)
     if parts > 1:
-        over_chunks(_add)(y.size, CHUNK, y.reshape(-1), rest.reshape(-1))
+        over_chunks(_add)(y.size, CHUNK, y.ravel(), rest.ravel())
     return y
 
 
@@ -119,7 +134,7 @@ def _plan(m, depth, n, a_turned, b_turned, zeros, dtype):
     parts = 2 if halved else 1
     chunk = 1 + CHUNK_TERMS // (1 + tiles * height * width * depth // parts)
     tasks = parts * groups * strips
-    return LOOPS[tile], tasks, chunk, parts, a_turned, tiles, groups, strips, width
+    return LOOPS[tile], tasks, chunk, parts, int(a_turned), int(b_turned), tiles, groups, width
 
 
 def _tile_for(m, a_turned):
@@ -129,79 +144,35 @@ def _tile_for(m, a_turned):
     return next(tile for tile in tiles if 0.95 * computed[tile] <= min(computed.values()))
 
 
-def _mostly_zero(a):
-    sample = a.reshape(-1)[:: SAMPLE_STEP + a.size // SAMPLES]
-    return np.count_nonzero(sample) < NONZERO_SHARE * sample.size
-
-
-def _nonzero_terms(a, turned, m, depth, parts):
-    """For each tile's rows of a, the k where one of them is not zero.
-
-    A term that is left out would have added 0.                  [kernels.4]
-    -> kept (tiles, depth), and where each part of them ends: ends (tiles, 1 + parts), from 0 on
-    """
-    blocks = -(-m // LISTED[0])
-    kept, ends = np.empty((blocks, depth), np.int32), np.empty((blocks, 1 + parts), np.intp)
-    chunk = 1 + ZEROS_CHUNK // (1 + depth)
-    bits = a.reshape(-1).view(f"i{a.itemsize}")  # of −0 some are set: it is kept
-    a_row, a_column = _steps(turned, m, depth)
-    over_chunks(_keep)(blocks, chunk, kept, ends, bits, a_row, a_column, m)
-    return kept, ends
-
-
-@loop
-def _steps(turned, m, depth):
-    """How far apart the numbers of a (m, depth) lie in a column, and in a row."""
-    return (1, m) if turned else (depth, 1)
-
-
-@loop
-def _keep(first, last, kept, ends, bits, a_row, a_column, m):
-    # All unsigned, as over_chunks has it: no index is looked at for its sign.
-    a_row, a_column, end = np.uint64(a_row), np.uint64(a_column), np.uint64(m - 1)
-    depth, parts = kept.shape[1], ends.shape[1] - 1
-    for block in range(first, last):
-        count = np.uint64(0)
-        for part in range(parts):
-            ends[block, part] = count
-            start, stop = part * depth // parts, (part + 1) * depth // parts
-            for k in range(np.uint64(start), np.uint64(stop)):
-                together = bits.dtype.type(0)
-                for r in range(np.uint64(LISTED[0])):
-                    row = min(block * np.uint64(LISTED[0]) + r, end)
-                    together |= bits[row * a_row + k * a_column]
-                kept[block, count] = k
-                count += np.uint64(together != 0)
-        ends[block, parts] = count
-
-
-@loop
+@scalar
 def _tasks(
-    start_tile, transpose, height, first, last,
-    y, rest, a, a_turned, b, b_turned, bias, parts, by_rows, tiles, groups, strips, width,
-    *listed,
+    start_tile, start_row, transpose, height, first, last,
+    y, rest, a, b, bias, sums, parts, a_turned, b_turned, tiles, groups, width, *listed,
 ):  # fmt: skip
     """y = bias + a b in tasks first … last − 1, each some tiles below each other.
 
     start_tile  makes a tile of so many rows, the height
+    start_row   … of one
     transpose   makes a strip
+    sums        bias + Σ_k b[k], unless it is empty. One task of each strip makes its part of it
     parts       2 if the first tasks make first halves, into y, the others second ones, into rest
-    by_rows     whether tasks follow each other along the rows of y, not down its columns
+    a_turned    whether aᵀ is given; then tasks follow each other along the rows of y, and else
+                down its columns
+    b_turned    whether bᵀ is given; then it is read from a strip of b made for each task
     tiles       how many there are in a task
     groups      how many tasks there are from the top of y to the bottom
-    strips      … and from its left to its right
-    b           read row by row or, if bᵀ is given, from a strip of b made for each task
-    listed      what _nonzero_terms returns, or nothing, which means all terms
+    listed      what nonzero_terms returns, or nothing, which means all terms
     """
     m, n = y.shape
+    strips = -(-n // width)
     depth = a.shape[0] if a_turned else a.shape[1]
-    a_row, a_column = _steps(a_turned, m, depth)
+    a_row, a_column = steps(a_turned, m, depth)
     strip = np.empty((depth if b_turned else 0, width), y.dtype)
     zeros = np.zeros(n if parts > 1 else 0, y.dtype)
     for task in range(np.intp(first), np.intp(last)):
         part, place = task // (groups * strips), task % (groups * strips)
         group, side = place % groups, place // groups
-        if by_rows:
+        if a_turned:
             group, side = place // strips, place % strips
         i, j = group * tiles * height, side * width
         end = min(i + tiles * height, m)
@@ -211,6 +182,11 @@ def _tasks(
         if b_turned:
             transpose(strip, b, j)
             b_rows, b_at, b_step = strip, 0, width
+        if sums.size and part == 0 and group == side * groups // strips:  # for all threads alike
+            row = start_row(bias, j, n - j)
+            for k in range(depth):
+                row = add_row(row, b, j + k * n, n - j)
+            store(row, sums, j, n, 1, n - j)
         while i < end:
             tile = start_tile(begun, j, n - j)
             args = target, i, j, a, a_row, a_column, b_rows, b_at, b_step, *ks, part
@@ -222,31 +198,31 @@ def _tasks(
 
 
 start_twenty, start_ten, start_eight = start(*TWENTY), start(*TEN), start(*EIGHT)
-start_listed = start(*LISTED)
+start_listed, start_row, start_wide_row = start(*LISTED), start(1, 1), start(1, LISTED[1])
 
 
 # Named one by one, because numba's disk cache finds a function by its name.
 @loop
 def _twenty(first, last, *args):
-    _tasks(start_twenty, _transpose, TWENTY[0], first, last, *args)
+    _tasks(start_twenty, start_row, _transpose, TWENTY[0], first, last, *args)
 
 
 @loop
 def _ten(first, last, *args):
-    _tasks(start_ten, _transpose, TEN[0], first, last, *args)
+    _tasks(start_ten, start_row, _transpose, TEN[0], first, last, *args)
 
 
 @loop
 def _eight(first, last, *args):
-    _tasks(start_eight, _transpose, EIGHT[0], first, last, *args)
+    _tasks(start_eight, start_row, _transpose, EIGHT[0], first, last, *args)
 
 
 @loop
 def _listed(first, last, *args):
-    _tasks(start_listed, _never, LISTED[0], first, last, *args)
+    _tasks(start_listed, start_wide_row, _never, LISTED[0], first, last, *args)
 
 
-@loop
+@scalar
 def _never(strip, b, j):
     """Where zeros are looked for, b does not lie transposed."""
 
@@ -254,7 +230,7 @@ def _never(strip, b, j):
 LOOPS = {TWENTY: _twenty, TEN: _ten, EIGHT: _eight, LISTED: _listed}
 
 
-@loop
+@scalar
 def _tile(
     tile, y, i, j, a, a_row, a_column, b, b_at, b_step, first, last, part, rows, columns, block,
     *listed,
@@ -284,7 +260,7 @@ def _add(start, stop, y, rest):
         y[i] += rest[i]
 
 
-@loop
+@scalar
 def _transpose(strip, b, j):
     """strip[k, c] = b[j + c, k], any number past the last row of b."""
     (n, depth), width = b.shape, strip.shape[1]

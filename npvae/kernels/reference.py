@@ -21,6 +21,14 @@ def affine(x, W, b):
     return x @ W + b
 
 
+def affine_backward_params(dy, x, dW=None, db=None):
+    """xᵀ dy and Σ_r dy_r.        dy (m, n), x (m, k) -> dW (k, n), db (n,)
+
+    Written to dW and db if those are arrays.
+    """
+    return np.matmul(x.T, dy, out=dW), np.sum(dy, axis=0, out=db)
+
+
 def gather(x, rows, unit, dtype):
     """x[rows] / unit, in dtype.        x (N, D), rows (B,) -> (B, D)
 

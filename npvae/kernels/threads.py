@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.core import cgutils
-from numba.extending import intrinsic, register_jitable
+from numba.extending import intrinsic
 
 from .disk import keep
 from .functions import EXACT
@@ -23,9 +23,10 @@ CHUNK = 4096
 # Waking the other threads takes about as long as doing this many chunks oneself.
 SERIAL_CHUNKS = 4
 
-loop = register_jitable(**EXACT)
+# Compiled once for both of the places where `compiled` calls it, unlike a `functions.scalar`.
+loop = njit(**EXACT)
 # "reassoc" lets SIMD lanes share a sum, in an order fixed at compile time.
-sum_loop = register_jitable(error_model="numpy", fastmath={"contract", "reassoc"})
+sum_loop = njit(**(EXACT | {"fastmath": {"contract", "reassoc"}}))
 
 
 @intrinsic
@@ -53,7 +54,17 @@ def compiled(loop):
             for c in prange((n + chunk - 1) // chunk):
                 loop(np.uint64(c * chunk), np.uint64(min(n, c * chunk + chunk)), *args)
 
-    return keep(run, f"{loop.__module__.rpartition('.')[2]}.{loop.__name__}")
+    return keep(run, _name(loop))
+
+
+@functools.cache
+def alone(function):
+    """The function, compiled for one thread: it is over before another would wake."""
+    return keep(njit(**EXACT)(function), _name(function))
+
+
+def _name(function):
+    return f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
 
 
 @functools.cache

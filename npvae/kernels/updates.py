@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from .arrays import check_dtypes, check_same_shape, flat
-from .functions import by_dtype
+from .arrays import check_alike, check_dtypes, flat, plain
+from .functions import by_dtype, scalar
 from .threads import CHUNK, loop, over_chunks
 
 
@@ -30,13 +30,7 @@ def _at_home(shapes, size):
     return np.argsort((starts - ends[matrix]) / sizes[matrix], kind="stable")
 
 
-def _over_chunks(loop, shapes, w, *args):
-    """Hand the chunks of w to the loop, in an order that fits the shapes of what lies in w."""
-    order = _at_home(shapes or ((1, w.size),), w.size)
-    over_chunks(loop)(order.size, 1, order, w, *args)
-
-
-@loop
+@scalar
 def _ends(chunk, size):
     """Where a chunk of so many numbers begins and ends."""
     start = np.uint64(chunk * CHUNK)
@@ -45,21 +39,22 @@ def _ends(chunk, size):
 
 def _update(loop, w, dw, states, numbers, shapes):
     """The loop over w, dw, the states, and numbers; all but dw change in place."""
-    check_dtypes(w, dw, *states)
-    check_same_shape(w, dw, *states)
+    check_alike(w, dw, *states)
     for a in (w, *states):
         if not a.flags.carray:
             raise ValueError(
                 f"an array of shape {a.shape} and strides {a.strides} cannot be updated in place; "
                 "expected C-contiguous and writable"
             )
-    numbers = map(w.dtype.type, numbers)
-    rows = w.ravel(), flat(dw), *[state.ravel() for state in states]
-    _over_chunks(loop, shapes, *rows, *numbers)
+    order = _at_home(shapes or ((1, w.size),), w.size)
+    rows = [a.ravel() for a in (w, plain(dw), *states)]
+    over_chunks(loop)(order.size, 1, order, *rows, *map(float, numbers))
 
 
 @loop
 def _sgd(first, last, order, w, dw, velocity, learning_rate, momentum, decay):
+    number = w.dtype.type
+    learning_rate, momentum, decay = number(learning_rate), number(momentum), number(decay)
     for c in range(first, last):
         start, stop = _ends(order[c], w.size)
         for i in range(start, stop):
@@ -79,6 +74,8 @@ def sgd_update(w, dw, velocity, learning_rate, momentum, decay, shapes=None):
 
 @loop
 def _adagrad(first, last, order, w, dw, g2_sum, learning_rate, epsilon, decay):
+    number = w.dtype.type
+    learning_rate, epsilon, decay = number(learning_rate), number(epsilon), number(decay)
     for c in range(first, last):
         start, stop = _ends(order[c], w.size)
         for i in range(start, stop):
@@ -94,6 +91,9 @@ def adagrad_update(w, dw, g2_sum, learning_rate, epsilon, decay, shapes=None):
 
 @loop
 def _adam(first, last, order, w, dw, m, v, beta1, new1, beta2, new2, rate, scale, epsilon, decay):
+    number = w.dtype.type
+    beta1, new1, beta2, new2 = number(beta1), number(new1), number(beta2), number(new2)
+    rate, scale, epsilon, decay = number(rate), number(scale), number(epsilon), number(decay)
     for c in range(first, last):
         start, stop = _ends(order[c], w.size)
         for i in range(start, stop):
@@ -116,6 +116,7 @@ def adam_update(w, dw, m, v, step, learning_rate, beta1, beta2, epsilon, decay, 
     _update(_adam, w, dw, [m, v], (*betas, rate, scale, epsilon, decay), shapes)
 
 
+BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 # Without their sign bit, floats are in order when their bits are read as integers, NaN above
 # inf: a maximum of integers passes no NaN by, and runs in SIMD lanes.
 _bits = by_dtype(
@@ -127,7 +128,7 @@ _bits = by_dtype(
 def _largest(first, last, order, a, largest):
     for c in range(first, last):
         start, stop = _ends(order[c], a.size)
-        top = largest[c]
+        top = largest.dtype.type(0)
         for i in range(start, stop):
             top = max(top, _bits(a[i]))
         largest[c] = top
@@ -136,6 +137,7 @@ def _largest(first, last, order, a, largest):
 def max_abs(a, shapes=None):
     """max |a|, NaN if there is one, 0 if a is empty.        any shape -> float"""
     check_dtypes(a)
-    largest = np.zeros(1 + a.size // CHUNK, f"i{a.itemsize}")
-    _over_chunks(_largest, shapes, flat(a), largest)
+    order = _at_home(shapes or ((1, a.size),), a.size)
+    largest = np.zeros(1 + order.size, BITS[a.dtype])
+    over_chunks(_largest)(order.size, 1, order, flat(a), largest)
     return float(largest.max().view(a.dtype))

@@ -220,6 +220,13 @@ def add_outer_product(writer, tile, a, a_at, a_step, rows, b, b_at, columns):
 
 
 @_step()
+def add_row(writer, tile, b, at, columns):
+    """tile[r, :] += b[at : at + columns]."""
+    b_row = [writer.load(b, *place) for place in writer.side_by_side(at, columns)]
+    return [[writer.builder.fadd(c, b) for b, c in zip(b_row, row, strict=True)] for row in tile]
+
+
+@_step()
 def store(writer, tile, array, at, step, rows, columns):
     """array[at + r·step : … + columns] = tile[r, :]."""
     for r, row in enumerate(tile):
