@@ -146,8 +146,13 @@ def left(ranks, folder):
 
 
 def otherwise(ranks, folder):
-    """Each rank with a batch, and then with rows, of its own."""
-    for choices in ({"batch_size": 30 + ranks.rank}, {"x_val": images()[: 9 + ranks.rank]}):
+    """Each rank with a batch of its own, and then with rows, a rate and a weight of its own."""
+    for choices in (
+        {"batch_size": 30 + ranks.rank},
+        {"x_val": images()[: 9 + ranks.rank]},
+        {"optimizer": npvae.Adam(1 + ranks.rank)},
+        {"objective": npvae.ClosedForm(beta=1 + ranks.rank)},
+    ):
         try:
             run(model(np.float64), ranks, epochs=1, **choices)
         except ValueError as error:

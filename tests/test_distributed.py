@@ -120,6 +120,8 @@ def test_other_arguments_are_refused_by_all(tmp_path):
         said.count("other arguments than rank 0, which all ranks share: batch_size 31, not 30") == 2
     )
     assert said.count("which all ranks share: validation ") == 2
+    assert said.count("share: optimizer Adam(learning_rate=2, beta1=0.9, ") == 2
+    assert said.count("not ClosedForm(beta=1.0, samples=1)") == 2
 
 
 @pytest.mark.parametrize(

@@ -63,3 +63,10 @@ class Alone:
 
 
 ALONE = Alone()
+
+
+def told_by(choice: object) -> str:
+    """Its kind and its numbers, in words that are the same in every process."""
+    own = getattr(choice, "__dict__", {}).items()
+    numbers = [f"{name}={v}" for name, v in own if v is None or isinstance(v, (int, float, str))]
+    return f"{type(choice).__name__}({', '.join(numbers)})"

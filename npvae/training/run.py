@@ -20,7 +20,7 @@ from .epoch import Epoch
 from .loop import Rows, check_settings, must_be_iterated, progress_bar, visit
 from .past import last_step, objective_at, told
 from .progress import Past, Progress, Run, Streams
-from .ranks import ALONE, Alone
+from .ranks import ALONE, Alone, told_by
 from .step import descend
 from .stopping import check_ways_to_end
 from .telling import to_warn_of
@@ -103,7 +103,8 @@ def train(
     looks_at_data = checkpoint is not None or resume is not None or ranks.size > 1
     sums = checksums(x, x_val) if looks_at_data else {}
     numbers = {"rows": len(x), "epochs": epochs, "batch_size": batch_size, "binarize": binarize}
-    ranks.agree({"model": repr(vae), "optimizer": type(optimizer).__name__} | numbers | sums)
+    kinds = {"optimizer": told_by(optimizer), "objective": told_by(objective_at(objective, 0))}
+    ranks.agree({"model": repr(vae)} | kinds | numbers | sums)
     rng = ranks.same(rng, vae.params.rows)
     yardsticks = measure(vae, x, unit, binarized=binarize)
     data = Rows(x, unit, vae.dtype, binarize)
