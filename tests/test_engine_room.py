@@ -44,6 +44,20 @@ def test_a_product_is_a_sum_of_outer_products_in_order(dtype, m, k, n):
     assert k < 100 or in_order(a, b, bias, reversed(range(k))).tobytes() != expected
 
 
+@both_dtypes
+@pytest.mark.parametrize(("rows", "k", "n"), [(3, 1, 1), (131, 45, 67), (100, 300, 200)])
+def test_the_gradient_of_a_bias_is_a_sum_in_order(dtype, rows, k, n):
+    rng = np.random.default_rng(rows)
+    dy, x = (rng.standard_normal((rows, columns)).astype(dtype) for columns in (n, k))
+    expected = in_order(np.ones((1, rows), dtype), dy, np.zeros(n, dtype), range(rows))
+    for layout in np.ascontiguousarray, np.asfortranarray:
+        for left in x, np.where(np.arange(k) % 9 == 0, x, 0):
+            db = compiled.affine_backward_params(layout(dy), layout(left))[1]
+            assert db.tobytes() == expected.tobytes()
+    backwards = in_order(np.ones((1, rows), dtype), dy, np.zeros(n, dtype), reversed(range(rows)))
+    assert rows < 100 or backwards.tobytes() != expected.tobytes()
+
+
 @pytest.mark.equation("kernels.7")
 @both_dtypes
 @pytest.mark.parametrize(
