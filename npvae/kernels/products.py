@@ -154,7 +154,7 @@ def _tasks(
     start_tile  makes a tile of so many rows, the height
     start_row   … of one
     transpose   makes a strip
-    sums        bias + Σ_k b[k], unless it is empty. One task of each strip makes its part of it
+    sums        bias + Σ_k b[k], unless it is empty: of each strip, by one of its tasks
     parts       2 if the first tasks make first halves, into y, the others second ones, into rest
     a_turned    whether aᵀ is given; then tasks follow each other along the rows of y, and else
                 down its columns
@@ -182,7 +182,8 @@ def _tasks(
         if b_turned:
             transpose(strip, b, j)
             b_rows, b_at, b_step = strip, 0, width
-        if sums.size and part == 0 and group == side * groups // strips:  # for all threads alike
+        # Which task turns from strip to strip: no thread makes them all.
+        if sums.size and part == 0 and group == side * groups // strips:
             row = start_row(bias, j, n - j)
             for k in range(depth):
                 row = add_row(row, b, j + k * n, n - j)
@@ -201,7 +202,7 @@ start_twenty, start_ten, start_eight = start(*TWENTY), start(*TEN), start(*EIGHT
 start_listed, start_row, start_wide_row = start(*LISTED), start(1, 1), start(1, LISTED[1])
 
 
-# Named one by one, because numba's disk cache finds a function by its name.
+# Named one by one, because their names tell them apart on disk.
 @loop
 def _twenty(first, last, *args):
     _tasks(start_twenty, start_row, _transpose, TWENTY[0], first, last, *args)

@@ -17,7 +17,7 @@ ZEROS_CHUNK = 1024
 
 
 def mostly_zero(a):
-    """Whether a sample of a row of numbers says so."""
+    """Whether a row of numbers is, by a sample of it."""
     step = SAMPLE_STEP + a.size // SAMPLES
     dense, nonzero = NONZERO_SHARE * (1 + a.size // step), 0
     for i in range(0, a.size, step):
