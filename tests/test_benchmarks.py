@@ -121,7 +121,7 @@ def test_seconds_to_a_bound_are_counted_and_written(data_dir, tmp_path):
         [epoch["bound"] for epoch in results[f"{name}, npvae"]["epochs"]]
         for name in ("short", "published")
     )
-    assert (len(short), len(published)) == (3, 12)
+    assert (len(short), len(published)) == (4, 12)
     assert published == sorted(published)
     assert -600 < published[0] < short[0] < -50  # steps eight times as long, and more of them
     assert " ".join(f"{bound:.2f}" for bound in short) in done.stdout
