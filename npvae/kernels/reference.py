@@ -11,7 +11,7 @@ import numpy as np
 def matmul(a, b, out=None):
     """a b.        a (m, k), b (k, n) -> (m, n), written to out if that is an array
 
-    Here and in affine, a 0 of the left factor may count as 0 even where it meets NaN or inf.
+    Here and in the next two, a 0 of the left factor may count as 0 even where it meets NaN or inf.
     """
     return np.matmul(a, b, out=out)
 

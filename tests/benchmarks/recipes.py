@@ -30,7 +30,7 @@ class Recipe(NamedTuple):
 FALLS = {"linear": Linear, "cosine": Cosine}
 PUBLISHED = Recipe(epochs=12, fall=None)
 SHORT = Recipe(4, 1e-2, 0.3, rise=3, output_scale=0.1)
-SHORT_GREY = Recipe(4, 8e-3, 0.15, batch_size=80)  # of three epochs, some seeds miss
+SHORT_GREY = Recipe(4, 8e-3, 0.15, batch_size=80)  # see quality.py on the fourth
 RECIPES = {
     "a": {
         "published": PUBLISHED,
