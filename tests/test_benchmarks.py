@@ -127,6 +127,39 @@ def test_seconds_to_a_bound_are_counted_and_written(data_dir, tmp_path):
     assert " ".join(f"{bound:.2f}" for bound in short) in done.stdout
 
 
+def test_a_model_may_be_judged_by_draws_where_its_recipe_ends(data_dir, tmp_path):
+    path = tmp_path / "quality.json"
+    options = ["--configurations", "c", "--recipes", "short", "--peers", "npvae", "--images", "60"]
+    imported(f"""
+import sys, quality
+quality.RECIPES["c"]["short"] = quality.RECIPES["c"]["short"]._replace(epochs=3, rise=1)
+quality.DRAWS["c"], quality.TARGETS["c"] = 10, -800.0
+sys.argv[1:] = {[*options, "--data-dir", str(data_dir), "--json", str(path)]}
+quality.main()
+""")
+    ((results,),) = (c["rounds"] for c in json.loads(path.read_text())["configurations"].values())
+    epochs = results["short, npvae"]["epochs"]
+    assert ["bound" in epoch for epoch in epochs] == [False, False, True]
+    assert -800 < epochs[-1]["bound"] < 0
+
+
+def test_a_step_is_accounted_for(data_dir, tmp_path):
+    path = tmp_path / "account.json"
+    options = ["--data-dir", data_dir, "--images", 90, "--rounds", 2, "--threads", 1]
+    done = run("account.py", *options, "--configurations", "c", "--json", path)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.replace(str(path), "").splitlines())) <= 80
+    account = json.loads(path.read_text())["configurations"]["c"]
+    calls = {(row["kernel"], row["size"]): float(row["calls"]) for row in account["kernels"]}
+    assert calls["x W + b", "20×784×200"] == calls["dy Wᵀ", "20×200×784"] == 1
+    assert calls["tanh", "20×200"] == calls["tanh_backward", "20×200"] == 4
+    assert calls["gather_binary", "20×784"] == 1
+    assert sum(n for (kernel, _), n in calls.items() if kernel == "xᵀ dy, Σ dy") == 6
+    timed = 1e-6 * sum(float(row["µs a step"]) for row in account["kernels"])
+    assert timed == pytest.approx(account["in kernels"], rel=0.01)
+    assert account["in kernels"] < account["step"]
+
+
 def test_no_image_may_be_left_to_train_on(data_dir, tmp_path):
     options = ["--data-dir", data_dir, "--held-out", 60000, "--json", tmp_path / "quality.json"]
     done = run("quality.py", *options)
