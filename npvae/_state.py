@@ -21,14 +21,16 @@ class State:
         From arrays of zeros the first step of Adagrad, and of Adam, is
         −learning_rate·g/(|g| + ε), whatever the scale of g.            [optimizers.8]
         Raises ValueError if the parameters are not those of the first call, or the gradients
-        have other shapes.
+        have other shapes or dtypes.
         """
         params, grads = list(params), list(grads)
-        if [w.shape for w in params] != [dw.shape for dw in grads]:
-            raise ValueError(
-                f"params have the shapes {[w.shape for w in params]}, grads "
-                f"{[dw.shape for dw in grads]}; expected the same"
-            )
+        for what in ("shape", "dtype"):
+            of_params, of_grads = ([getattr(a, what) for a in arrays] for arrays in (params, grads))
+            if of_params != of_grads:
+                raise ValueError(
+                    f"params have the {what}s {', '.join(map(str, of_params))}, grads "
+                    f"{', '.join(map(str, of_grads))}; expected the same"
+                )
         self._bind(params)
         each = zip(params, grads, self.states, shapes or [None] * len(params), strict=True)
         return [(w, dw, *state, within) for w, dw, state, within in each]

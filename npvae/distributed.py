@@ -22,11 +22,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .objectives import FreeBits, Objective
+from .training.epoch import NonFiniteError
 from .training.ranks import Alone
 
 T = TypeVar("T")
 COMPARED = 500  # steps between two looks at everyone's parameters
-RESCUE = 5.0  # seconds for the first one to write what a signal has cut
+RESCUE = 5.0  # seconds for the first one to write what was cut on all of them
 HEARD = 0.5  # seconds for what a rank says to pass through mpiexec, which ends with it
 
 
@@ -139,7 +140,8 @@ class Ranks(Alone):
             raise
         except BaseException as error:
             if self.size > 1:
-                if not (self.first or isinstance(error, Exception)):  # a signal, to all perhaps
+                met_by_all = isinstance(error, NonFiniteError) or not isinstance(error, Exception)
+                if met_by_all and not self.first:
                     time.sleep(RESCUE)
                 self._end_all(type(error), error, error.__traceback__)
             raise

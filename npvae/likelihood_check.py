@@ -1,4 +1,4 @@
-"""A likelihood is checked against itself: density, gradient, mean, draws and start must agree.
+"""A likelihood is checked against itself: density, gradient, terms, mean, draws, start must agree.
 
 If the density is wrong and the gradient belongs to it, central differences find nothing. So the
 density is added up over its support, and its mean and variance are compared with `mean` and
@@ -62,6 +62,7 @@ def check_likelihood(
         _check_row(likelihood, row, row_output, learned, draws, rng)
         for row, row_output in zip(x, output[0], strict=True)
     ]
+    _check_terms(likelihood, x, output, learned)
     _check_floor(likelihood, x, output[0, 0], learned)
     log_mass, mean, drawn, bias = np.max(checks, axis=0).tolist()
     return LikelihoodCheck(log_mass, gradient, mean, drawn, bias)
@@ -118,6 +119,25 @@ def _check_gradient(likelihood, x, output, learned, rng):
         return None, doutput, *(slopes[name] for name in names)
 
     return max(check_gradient(log_prob, backward, (x, output, *learned.values()), rng=rng))
+
+
+def _check_terms(likelihood, x, output, learned):
+    """log_prob is the sum of the columns' terms, and the backwards agree, as `Holes` needs it."""
+    log_px_z = likelihood.log_prob(x, output, **learned)
+    g = np.sin(np.arange(log_px_z.size)).reshape(log_px_z.shape)
+    doutput = likelihood.log_prob_backward(g, x, output, **learned)
+    dterms = np.repeat(g[..., None], x.shape[1], axis=-1)
+    try:
+        summed = likelihood.terms(x, output, **learned).sum(axis=-1)
+        of_terms = likelihood.terms_backward(dterms, x, output, **learned)
+        agree = np.allclose(summed, log_px_z) and np.allclose(of_terms, doutput)
+    except (ValueError, IndexError, TypeError):  # of log_prob, given a single column
+        agree = False
+    _require(
+        agree,
+        "terms do not add up to log_prob, or terms_backward to log_prob_backward; where columns "
+        "have numbers of their own, both must be defined, as in npvae.Standardized",
+    )
 
 
 def _check_row(likelihood, x, output, learned, draws, rng):

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 import warnings
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import npvae
 from npvae import distributed
 from npvae.distributed import Ranks
+from npvae.training.checkpoint import Checkpoint
 from npvae.training.ranks import ALONE
 
 ROWS, WIDTH = 250, 30
@@ -132,6 +134,19 @@ def told_to_end(ranks, folder, *, whom=(0, 1)):
 def one_told_to_end(ranks, folder):
     distributed.RESCUE = 0.1
     told_to_end(ranks, folder, whom=(1,))
+
+
+def slowly_not_finite(ranks, folder):
+    """All ranks meet a number that is not finite in the fourth epoch's fourth step."""
+    rescue = Checkpoint.rescue
+
+    def slow(*args):
+        time.sleep(2)  # the first one writes longer than a word needs to be heard
+        return rescue(*args)
+
+    Checkpoint.rescue = slow
+    rates = {"learning_rate": lambda step: 3e-3 if step < 30 else 1e12}
+    list(run(model(np.float64), ranks, epochs=6, checkpoint=folder / "run.npz", **rates))
 
 
 def left(ranks, folder):

@@ -422,6 +422,12 @@ def test_a_part_is_a_percentage_that_can_be_read():
     assert "100 % of the targets" in " ".join(str(f) for f in npvae.diagnose(make(), x).findings)
 
 
+@pytest.mark.equation("diagnosis.1")
+def test_noise_is_the_quantiles_of_sobols_points():
+    points = [1 / 2, 3 / 4, 1 / 4, 3 / 8, 7 / 8, 5 / 8, 1 / 8, 3 / 16]
+    np.testing.assert_allclose(norm.cdf(sobol_noise(3)(8)[:, 0]), points, rtol=1e-12)
+
+
 def test_more_latents_than_sobol_has_dimensions():
     vae = make(latent_dim=21_203, hidden=(1,))
     x = patterns(5)

@@ -104,6 +104,14 @@ def test_a_signal_to_all_is_a_checkpoint_that_goes_on(tmp_path):
     assert apart(*(numbers(f / "end.npz") for f in (tmp_path / "uncut", tmp_path))) == 0
 
 
+def test_a_number_that_is_not_finite_leaves_a_checkpoint_however_long_it_takes(tmp_path):
+    done = start(2, PROGRAM, "slowly_not_finite", tmp_path)
+    assert done.returncode != 0
+    assert "rank 0 of 2 ended: NonFiniteError" in done.stderr
+    path = tmp_path / "run.npz"
+    assert (len(npvae.past_epochs(path)), visited(path) >= 93) == (3, True)
+
+
 def visited(checkpoint):
     """Rows of the epoch that was cut."""
     return len(numbers(checkpoint)["run/visited/bound"])

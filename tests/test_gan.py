@@ -372,9 +372,13 @@ def test_overlapping_boxes_have_the_divergence_that_one_can_read_off():
     for shift in (0.0, 0.25, 1.0):
         p, g = (x < 1) * 1.0, ((x > shift) & (x < 1 + shift)) * 1.0
         with np.errstate(divide="ignore"):
-            nodes = np.log(np.maximum(p, 1e-300)), np.log(np.maximum(g, 1e-300))
-        found = optimum.jensen_shannon(*nodes, np.full(4000, 1 / 2000))
+            nodes = np.log(p), np.log(g)
+        weight = np.full(4000, 1 / 2000)
+        found = optimum.jensen_shannon(*nodes, weight)
         assert found == pytest.approx(shift * math.log(2), abs=1e-12)
+        best = optimum.game_value(optimum.optimal_logits(*nodes), *nodes, weight)
+        assert best == pytest.approx((2 * shift - 2) * math.log(2), abs=1e-12)
+        assert optimum.kullback_leibler(*nodes, weight) == (math.inf if shift else 0)
 
 
 @pytest.mark.equation("gan.13", "gan.14")

@@ -281,6 +281,16 @@ def test_chains_that_never_move_are_told_with_their_step():
     assert found.r_hat.min() > 1000
 
 
+def test_of_a_few_draws_it_is_not_known_whether_chains_agree_or_move():
+    vae, x = make_vae(), np.zeros((2, 4))
+    for draws in (1, 3):
+        with pytest.warns(ChainWarning, match="effective samples") as told:
+            found = sample_posterior(vae, x, draws=draws, warm_up=100, rng=rng())
+        assert "never moved" not in str(told[0].message)
+        assert "effective samples unknown" in str(found).replace("\n  ", " ")
+        assert "at most nan" in str(found).replace("\n  ", " ")
+
+
 @pytest.mark.filterwarnings("ignore:R̂")
 def test_few_effective_samples_are_told():
     vae, x = make_vae(), np.zeros((1, 4))

@@ -247,7 +247,45 @@ def test_columns_may_have_supports_of_their_own():
             return sum(self.each("floor", x))
 
     x = np.array([[0.0, 1.3], [1, -0.2], [1, 0.4]])
-    assert check(Mixed(0.5), x).log_mass < 1e-9
+    with pytest.raises(npvae.LikelihoodError, match="terms do not add up to log_prob"):
+        check(Mixed(0.5), x)
+
+    class Termed(Mixed):
+        def terms(self, x, output):
+            return np.concatenate([p[..., None] for p in self.each("log_prob", x, output)], -1)
+
+        def terms_backward(self, dterms, x, output):
+            parts = [
+                part.log_prob_backward(dterms[..., d], x[:, d : d + 1], output[..., d : d + 1])
+                for d, part in enumerate(self.parts)
+            ]
+            return np.concatenate(parts, axis=-1)
+
+    assert check(Termed(0.5), x).log_mass < 1e-9
+
+
+class Scaled(npvae.Gaussian):
+    """Gaussians whose widths are constants, one a column."""
+
+    sigmas = np.array([1, 10], np.float32)
+
+    def log_prob(self, x, mean):
+        return super().log_prob(x / self.sigmas, mean / self.sigmas) - math.log(10)
+
+    def log_prob_backward(self, g, x, mean):
+        return super().log_prob_backward(g, x / self.sigmas, mean / self.sigmas) / self.sigmas
+
+    def draw(self, mean, *, rng):
+        return super().draw(mean / self.sigmas, rng=rng) * self.sigmas
+
+    def floor(self, x):
+        return super().floor(x / self.sigmas) - math.log(10)
+
+
+def test_columns_with_constants_of_their_own_need_terms_of_their_own():
+    """The base's spread each row's entries over both widths, and raise nothing."""
+    with pytest.raises(npvae.LikelihoodError, match="terms do not add up to log_prob"):
+        check(Scaled(1.0), np.array([[0.3, 4.0], [-1, 2]]))
 
 
 @pytest.mark.parametrize(

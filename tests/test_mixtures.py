@@ -419,6 +419,19 @@ def test_float32_says_what_float64_says(family):
     np.testing.assert_allclose(*[log_px for _, log_px in reached], atol=1e-3)
 
 
+def test_a_family_that_computes_in_float64_takes_what_float32_is_too_coarse_for():
+    x = draw_data(FullGaussians(), 300, 3, 1).astype(np.float32)
+    with pytest.raises(ValueError, match=r"in float32 of .* or float64$"):
+        Mixture.init(x, 2, family=SphericalGaussians(1e-4), rng=rng())
+    single, double = (
+        Mixture.init(rows, 2, family=FullGaussians(1e-4), rng=rng())
+        for rows in (x, x.astype(np.float64))
+    )
+    np.testing.assert_allclose(single.log_px(x), double.log_px(x.astype(np.float64)), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"in float64 of .* in other units$"):
+        Mixture.init(x, 2, family=FullGaussians(1e-9), rng=rng())
+
+
 def test_uint8_rows_are_zeros_and_ones_or_255s():
     x = draw_data(Bernoullis(), 100, 6, 0)
     expected = Mixture.init(x, 3, rng=rng(0))

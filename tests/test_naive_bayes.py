@@ -107,6 +107,7 @@ def test_it_is_a_mixture_and_draws():
         (np.eye(3)[np.zeros(60, int)], ValueError, "of one-hot rows the argmax"),
         (np.full(60, 0.5), TypeError, "labels holds float64 entries"),
         (np.full(60, np.nan), TypeError, "labels holds float64 entries"),
+        (np.full(60, np.inf), TypeError, "labels holds float64 entries"),
         ([None] * 60, TypeError, "labels holds object entries"),
         (7, ValueError, r"labels has shape \(\)"),
     ],

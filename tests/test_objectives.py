@@ -219,6 +219,30 @@ def test_means_of_the_other_gradients(objective, unbiased):
         assert difference > 1e-2 * np.abs(total["encoder/1/b"]).max()
 
 
+@pytest.mark.equation("objectives.8", "objectives.9")
+@pytest.mark.parametrize(("gradient", "power"), [("stl", 1), ("dreg", 2)])
+def test_the_path_is_weighed_by_the_share_or_its_square(gradient, power):
+    """∂log w/∂z by differences, mu and σ held fixed, then to the encoder's biases."""
+    K, h = 3, 1e-5
+    vae = make_vae(npvae.Gaussian(0.9), D=2, Z=2, hidden=(), decoder_hidden=(3,))
+    x, noise = make_batch(vae, B=4, L=K)
+    trace = npvae.elbo(vae, x, noise, npvae.ImportanceWeighted(K, gradient))
+    mu, sigma = trace.mu, np.exp(trace.logvar / 2)
+
+    def log_w(z):
+        mean = vae.decode(z.reshape(-1, 2)).reshape(K, 4, 2)
+        log_ratio = norm.logpdf(z, mu, sigma) - norm.logpdf(z)
+        return (norm.logpdf(x, mean, 0.9) - log_ratio).sum(axis=-1)
+
+    z = mu + sigma * noise
+    share = np.exp(log_w(z) - logsumexp(log_w(z), axis=0))[..., None]
+    slopes = [(log_w(z + h * e) - log_w(z - h * e)) / (2 * h) for e in np.eye(2)]
+    dz = share**power * np.stack(slopes, axis=-1)
+    expected = np.hstack([dz.sum(axis=0), (dz * noise * sigma / 2).sum(axis=0)]).sum(axis=0)
+    grads = npvae.elbo_backward(np.ones(4), vae, x, noise, trace)
+    np.testing.assert_allclose(grads.encoder[-1].b, expected, atol=1e-8)
+
+
 @pytest.mark.parametrize("gradient", ["total", "stl", "dreg"])
 def test_at_the_posterior_the_path_carries_no_noise(gradient):
     """x = 0.8 z + 0.6 noise and q the posterior: w is p(x) at any z."""

@@ -112,6 +112,9 @@ def test_an_operator_whose_transpose_is_none_is_refused():
     A = np.random.default_rng(0).standard_normal((3, 5))
     with pytest.raises(ValueError, match=r"transpose is not A's: ⟨A x, y⟩ = .* and ⟨x, Aᵀ y⟩ = "):
         Linear(lambda x: x @ A.T, lambda y: y @ (1.01 * A), sigma=1).check(5)
+    for wrong in (lambda y: 1.001 * y, lambda y: y * (np.arange(784) != 400)):
+        with pytest.raises(ValueError, match="transpose is not A's"):
+            Linear(lambda x: x, wrong, sigma=1).check(784)
     with pytest.raises(
         ValueError, match=r"transpose makes \(2, 3\) of y \(2, 3\); expected \(2, 5"
     ):

@@ -352,7 +352,13 @@ def test_gradients_of_other_shapes_are_refused_before_anything_changes(optimizer
     for grads in ([np.ones((2, 3))], [np.ones((2, 3)), np.ones(3)], [np.ones((3, 2)), np.ones(2)]):
         with pytest.raises(ValueError, match=r"params have the shapes .*, grads .*; expected the"):
             optimizer.update(params, grads)
+    mixed = [np.ones((2, 3)), np.ones(2, np.float32)]
+    with pytest.raises(
+        ValueError, match=r"params have the dtypes .*, grads .*float32; expected the"
+    ):
+        optimizer.update(params, mixed)
     assert all(np.all(w == 1) for w in params)
+    assert getattr(optimizer, "steps", 0) == 0
     optimizer.update(params, params)
 
 

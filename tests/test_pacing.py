@@ -132,3 +132,14 @@ def test_the_number_of_before_returns_with_an_error():
     with pytest.raises(KeyboardInterrupt):
         stop_in(machine)
     assert machine.threads == 2
+
+
+def test_a_block_within_a_block_leaves_the_outer_ones_number():
+    machine = Machine(busy, 2)
+    machine.work(2)
+    with machine.pace:
+        assert machine.threads == 1
+        with machine.pace:
+            pass
+        assert machine.threads == 1
+    assert machine.threads == 2

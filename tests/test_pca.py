@@ -128,8 +128,20 @@ def test_principal_cosines_are_those_of_known_planes():
     W = np.array([[2, 0, 0, 0], [5, np.cos(angle), np.sin(angle), 0]])  # shares one direction
     np.testing.assert_allclose(relatives.principal_cosines(V, W), [1, np.cos(angle)], atol=1e-14)
     np.testing.assert_allclose(relatives.principal_cosines(V, [[0, 0, 3, 4]]), [0], atol=1e-14)
+    twice, other = [[0, 0, 3, 4], [0, 0, 6, 8]], [[0, 1, 0, 0], [0, 0, 4, -3]]
+    np.testing.assert_allclose(relatives.principal_cosines(twice, other), [0], atol=1e-14)
+    assert relatives.principal_cosines(np.zeros((2, 4)), V).shape == (0,)
     with pytest.raises(ValueError, match="one D"):
         relatives.principal_cosines(V, np.eye(3))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_spread_far_from_zero_is_data_and_no_spread_is_none(dtype):
+    near = np.random.default_rng(0).standard_normal((20_000, 3))
+    found = relatives.PCA.fit((1e6 + 10 * near).astype(dtype), 3).eigenvalues
+    np.testing.assert_allclose(found, 100, rtol=0.05)
+    with pytest.raises(ValueError, match="all rows of x are the same"):
+        relatives.PCA.fit(np.full((1_000_000, 2), 0.1, dtype), 1)
 
 
 def with_eigenvalues(eigenvalues, N=60, seed=0):

@@ -526,6 +526,25 @@ def test_a_step_that_overflows_is_taken_back(steps, optimizer):
     assert all(np.isfinite(array).all() for array in vae.params.arrays().values())
 
 
+@pytest.mark.parametrize(
+    "optimizer", [npvae.SGD(0.01, momentum=0.9), npvae.Adam(), npvae.Adagrad()]
+)
+def test_a_step_that_is_taken_back_is_no_step_for_the_optimizer(optimizer):
+    vae = make()
+    run(vae, patterns(50), batch_size=10, optimizer=optimizer)
+    kept = {name: a.copy() for name, a in optimizer.memory(vae.params.rows).items()}
+    grads = vae.params.empty_like()
+    for row in grads.rows:
+        row[...] = 1
+    optimizer.learning_rate = 1e39
+    with pytest.raises(npvae.training.loop.NonFinite), np.errstate(over="ignore"):
+        npvae.training.step.update(optimizer, vae.params, grads)
+    found = optimizer.memory(vae.params.rows)
+    assert found.keys() == kept.keys()
+    for name, array in kept.items():
+        np.testing.assert_array_equal(found[name], array)
+
+
 class Faulty:
     """Descends twice, then overflows in one array after it has changed another."""
 

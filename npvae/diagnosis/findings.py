@@ -151,8 +151,8 @@ def _at_the_floor(vitals):
 def _held_against(yardsticks):
     """The bound below which a model is called no better than one that ignores z, in nats.
 
-    Fitted to few rows, the floor exceeds what it is worth on others by χ²_2p/2N nats, p its
-    fitted numbers: p/N on average, give or take √p/N. Three times the average is forgiven.
+    Fitted to few rows, the floor exceeds what it is worth on others by χ²_p/N nats, p its
+    fitted numbers: p/N on average, give or take √(2p)/N. Three times the average is forgiven.
     """
     if yardsticks.rows >= FLOOR_ROWS:
         return yardsticks.floor + 0.01 * abs(yardsticks.floor)

@@ -36,9 +36,11 @@ class Pace:
         self._until_trial, self._patience = FIRST, FIRST
         self._pieces, self._seconds, self._warm_up = -1, 0.0, 0.0  # of this window
         self._fewer = True  # is tried next
+        self._limits = []  # of the blocks that are open, one within another
 
     def __enter__(self):
-        self._limit = self._get()
+        self._limits.append(self._get())
+        self._limit = self._limits[-1]
         if self._limit < max(self._best or 1, self._trial or 1):
             self._trial, self._pieces, self._seconds = None, -1, 0.0
         self._best = min(self._best or self._limit, self._limit)
@@ -47,7 +49,8 @@ class Pace:
         return self._lap if self._limit > 1 else _no_lap
 
     def __exit__(self, *error):
-        self._set(self._limit)
+        self._set(self._limits.pop())
+        self._limit = self._limits[-1] if self._limits else self._limit
 
     def _lap(self):
         """A piece has ended."""

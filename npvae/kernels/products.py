@@ -62,7 +62,7 @@ def affine_backward_params(dy, x, dW=None, db=None):
 
 
 def matmul(a, b, out=None):
-    """a b.        a (m, k), b (k, n) -> (m, n), written to out if that is an array"""
+    """a b.        a (m, k), b (k, n) -> (m, n), written to out if given, which overlaps neither"""
     check_dtypes(a, b)
     if not (a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]):
         raise ValueError(f"a, b have shapes {a.shape}, {b.shape}; expected (m, k), (k, n)")

@@ -20,7 +20,7 @@ class Holes(Likelihood):
     """p(x_seen|z): NaN in x is not observed, and likelihood is that of whole rows.
 
     The bound is log p(x_seen) >= E_q[log p(x_seen|z)] − KL(q(z|x_seen) ‖ p(z)).    [tables.21]
-    It tells of p(x) if whether a number is missing depends on what was seen, and not on the number.
+    It tells of p(x) if which numbers are missing depends on what was seen, and on nothing hidden.
     The encoder reads what likelihood lets it read, 0 in each hole, and beside it which of the D
     numbers were seen.
     Raises TypeError or ValueError unless likelihood is a `Likelihood`, none of whose parts is a

@@ -60,7 +60,8 @@ def annealed_log_likelihood(
 
     x (N, D) -> AnnealedLogLikelihood
     temperatures    T, the steps from prior to posterior; each asks the decoder `leaps` times
-    chains          C, for each row, and as many that rehearse a tenth of the way
+    chains          C, for each row, and as many that rehearse at about 100 of the temperatures,
+                    at all if there are fewer than 200
     leaps           of the leapfrog at each temperature
     schedule        "sigmoidal" or "linear"
     progress        draw a progress bar on standard error

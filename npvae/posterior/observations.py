@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from .._checks import check_number, matrix, real_numbers
 
-TRANSPOSED = 1e-3  # of ‖A x‖ ‖y‖: by so much ⟨A x, y⟩ may differ from ⟨x, Aᵀ y⟩; rounding is less
+TRANSPOSED = 1e-5  # of ‖A x‖ ‖y‖: by so much ⟨A x, y⟩ may differ from ⟨x, Aᵀ y⟩; rounding is less
 PROBES = 2
 
 

@@ -24,7 +24,7 @@ from .observed import observed
 from .sampling import PosteriorSamples, joined, rows_at_once, warn_of_chains
 
 ACCEPTANCE = 0.8
-R_HAT = 1.1  # for a picture; a figure to be printed asks for sample_posterior's 1.01
+R_HAT = 1.1  # for a picture; sample_posterior warns above 1.02
 CLIMB = 0.05  # how far Adam takes each z_j in a step, at first
 
 

@@ -38,7 +38,7 @@ class PosteriorSamples(NamedTuple):
 
     def __str__(self) -> str:
         draws, chains, N, Z = self.z.shape
-        worst = np.nanmax(self.r_hat, initial=0)
+        worst = np.nan if np.isnan(self.r_hat).all() else np.nanmax(self.r_hat)
         text = (
             f"{draws:,} draws of each of {chains} chains, {N:,} rows, {Z} latent dimensions; "
             f"acceptance {_range(self.acceptance, '.2f')}, "
@@ -126,7 +126,7 @@ def _first_states(vae, x, chains, start, rng):
 
 
 def warn_of_chains(result, highest=R_HAT):
-    stuck = (result.z == result.z[:1]).all(axis=(0, 3))
+    stuck = (result.z == result.z[:1]).all(axis=(0, 3)) & (len(result.z) > 1)
     found = []
     if stuck.any():
         step = result.step_size[stuck.any(axis=0)].min()
@@ -152,6 +152,8 @@ def warn_of_chains(result, highest=R_HAT):
 
 
 def _range(numbers, form):
+    if np.isnan(numbers).all():
+        return "unknown"
     least, most = np.nanmin(numbers), np.nanmax(numbers)
     same = format(least, form) == format(most, form)
     return f"{least:{form}}" if same else f"{least:{form}} to {most:{form}}"

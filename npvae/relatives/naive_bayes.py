@@ -76,7 +76,7 @@ def check_labels(labels: ArrayLike, N: int) -> np.ndarray:
         )
     if array.shape != (N,):
         raise ValueError(f"labels has shape {array.shape}; expected (N,) = ({N},), as x has rows")
-    if array.dtype.kind == "f" and (array == np.rint(array)).all():
+    if array.dtype.kind == "f" and (np.isfinite(array) & (array == np.rint(array))).all():
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuU":
         raise TypeError(

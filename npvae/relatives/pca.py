@@ -34,11 +34,11 @@ class PCA:
         rows, dtype = _rows(x)
         if k > min(rows.shape):
             raise ValueError(f"k is {k}; expected k <= {min(rows.shape)}, x has shape {rows.shape}")
+        if (rows == rows[0]).all():
+            raise ValueError("all rows of x are the same; PCA needs data that vary")
         mean = rows.mean(axis=0)
         R = np.linalg.qr(rows - mean, mode="r")  # x − x̄ = QR, so both have the same S and V
         _, s, V = np.linalg.svd(R, full_matrices=False)
-        if s[0] <= len(rows) * np.finfo(dtype).eps * np.abs(rows).max():
-            raise ValueError("all rows of x are the same; PCA needs data that vary")
         axes = V[:k]
         largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
         axes = axes * np.sign(largest)
@@ -106,14 +106,14 @@ class PenalizedOptimum(NamedTuple):
 def principal_cosines(V: ArrayLike, W: ArrayLike) -> np.ndarray:
     """cos θ_i = the singular values of Q_V Q_Wᵀ, Q orthonormal bases of the rows' spans.   [pca.6]
 
-    V (k, D), W (k', D) -> (min(k, k'),), the largest first; all 1 where one span holds the other
+    V (k, D), W (k', D) -> (min(rank V, rank W),), the largest first; all 1 where one span holds
+    the other
     Raises TypeError or ValueError unless both are finite, with as many columns.
     """
     v, w = _rows(V, "V", "(k, D)")[0], _rows(W, "W", "(k', D)")[0]
     if v.shape[1] != w.shape[1]:
         raise ValueError(f"V has shape {v.shape}, W {w.shape}; expected (k, D), (k', D), one D")
-    Q_V, Q_W = np.linalg.qr(v.T)[0], np.linalg.qr(w.T)[0]
-    return np.minimum(np.linalg.svd(Q_V.T @ Q_W, compute_uv=False), 1)
+    return np.minimum(np.linalg.svd(_basis(v) @ _basis(w).T, compute_uv=False), 1)
 
 
 def penalized_optimum(eigenvalues: ArrayLike, penalty: float, k: int) -> PenalizedOptimum:
@@ -138,6 +138,12 @@ def penalized_optimum(eigenvalues: ArrayLike, penalty: float, k: int) -> Penaliz
     squared_error = np.sum(used * (1 - shares) ** 2) + left
     loss = squared_error + 2 * penalty * shares.sum()
     return PenalizedOptimum(np.sqrt(shares), float(squared_error), float(loss))
+
+
+def _basis(rows):
+    """Orthonormal rows (rank, D) of the same span, to which a row of zeros adds none."""
+    _, s, V = np.linalg.svd(rows, full_matrices=False)
+    return V[s > max(rows.shape) * np.finfo(rows.dtype).eps * s[0]]
 
 
 def _rows(x, name="x", letters="(N, D)"):

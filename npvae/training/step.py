@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import kernels
 from ..elbo import elbo, elbo_backward
-from ..optimizers import SGD, Adagrad, Adam
+from ..optimizers import SGD, Adagrad, Adam, Resumable
 from .loop import NonFinite
 from .ranks import ALONE
 
@@ -60,7 +60,7 @@ def change(model, optimizer, grads, x, decoder_output, share, whole, ranks=ALONE
 
 
 def update(optimizer, params, grads):
-    """The optimizer's step; params are those of before if anything is raised.
+    """The optimizer's step; if anything is raised, params and moments are those of before.
 
     params, grads with `rows` and `arrays()`, as `Params` have them
     Raises NonFinite, naming the array, if a gradient or then a parameter is not finite.
@@ -69,10 +69,12 @@ def update(optimizer, params, grads):
     # A step this large may overflow a parameter, and a user's optimizer may do anything: then
     # there must be a way back. Smaller steps of npvae's own cannot: they would need 1e32 of
     # them, and the bound overflows long before.
-    before = None
+    before, memory = None, {}
     own = type(optimizer) in (SGD, Adagrad, Adam)
     if not (own and optimizer.learning_rate * max(1, largest) <= LARGE_STEP):
         before = [row.copy() for row in params.rows]
+        if isinstance(optimizer, Resumable):
+            memory = {name: a.copy() for name, a in optimizer.memory(params.rows).items()}
     try:
         optimizer.update(params.rows, grads.rows, *([params.shapes] if own else []))
         if before is not None:
@@ -80,6 +82,8 @@ def update(optimizer, params, grads):
     except BaseException:
         for row, was in zip(params.rows, before or (), strict=False):
             row[...] = was
+        if memory:
+            optimizer.recall(params.rows, memory)
         raise
 
 

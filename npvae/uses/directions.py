@@ -44,8 +44,9 @@ class Directions(NamedTuple):
 def mean_shift(mu: ArrayLike, t: ArrayLike) -> np.ndarray:
     """A = Cov[t, t]⁻¹ Cov[t, mu], the least squares of mu on t.           [directions.1]
 
-    How the mean code moves as one property rises by one and the others given stay. It is the same
-    for any choice of rows by their t. For one t of 0 and 1 it is the difference of two means.
+    How the mean code moves as one property rises by one and the others given stay. If the mean
+    code is linear in t, it is the same for any choice of rows by their t. For one t of 0 and 1 it
+    is the difference of two means.
     With A W = Cov[t, t]⁻¹ Cov[t̂, t̂], t̂ as `directions` reads it, one property alone is read to
     rise by its r2 only, not by 1, and what goes with it in these rows rises too. [directions.6]
     mu (N, Z), t (N,) -> (Z,); t (N, P) -> (P, Z)

@@ -2,6 +2,7 @@
 
 p is the density of the data, g the generator's. Both come as logarithms at the nodes of a rule
 of quadrature: ∫ f(x) dx ≈ Σ_i weight_i f(x_i), such as a fine grid with its step for a weight.
+A density may be 0, its logarithm −inf: 0 log 0 counts as 0, its limit.
 """
 
 import numpy as np
@@ -15,25 +16,26 @@ def game_value(logits, log_p, log_g, weight):
     logits of D, log_p, log_g, weight (M,) at the nodes -> a number
     Goodfellow et al. 2014, eq. (1).
     """
-    inside = np.exp(log_p) * softplus(-logits) + np.exp(log_g) * softplus(logits)
+    inside = _times(np.exp(log_p), softplus(-logits)) + _times(np.exp(log_g), softplus(logits))
     return -float(np.sum(weight * inside))
 
 
 def optimal_logits(log_p, log_g):
     """D*(x) = p(x)/(p(x) + g(x)), whose logit is log p(x) − log g(x).   [gan.14]
 
-    log_p, log_g (M,) -> (M,)
+    log_p, log_g (M,) -> (M,), NaN where both densities are 0 and any D is as good
     Goodfellow et al. 2014, proposition 1.
     """
-    return log_p - log_g
+    with np.errstate(invalid="ignore"):
+        return log_p - log_g
 
 
 def kullback_leibler(log_p, log_g, weight):
     """KL(p ‖ g) = E_p[log p(x) − log g(x)], in nats.            [gan.15]
 
-    log_p, log_g, weight (M,) at the nodes -> a number
+    log_p, log_g, weight (M,) at the nodes -> a number, inf if g is 0 somewhere and p is not
     """
-    return float(np.sum(weight * np.exp(log_p) * (log_p - log_g)))
+    return float(np.sum(weight * _times(np.exp(log_p), optimal_logits(log_p, log_g))))
 
 
 def jensen_shannon(log_p, log_g, weight):
@@ -46,3 +48,8 @@ def jensen_shannon(log_p, log_g, weight):
     log_m = np.logaddexp(log_p, log_g) - np.log(2)
     halves = kullback_leibler(log_p, log_m, weight), kullback_leibler(log_g, log_m, weight)
     return sum(halves) / 2
+
+
+def _times(density, value):
+    """density · value, 0 where the density is."""
+    return np.multiply(density, value, out=np.zeros_like(density), where=density > 0)

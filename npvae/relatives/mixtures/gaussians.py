@@ -6,7 +6,7 @@ something added to it: with it the M step is still an exact maximum, and EM neve
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Gaussians:
     """What the three shapes have in common."""
 
     min_sigma: float = 0.01
+    in_float64: ClassVar[bool] = False  # whatever the dtype of x
 
     def __post_init__(self) -> None:
         check_number("min_sigma", self.min_sigma, low=1e-15, high=1e15)
@@ -55,7 +56,7 @@ class Gaussians:
         return 1
 
     def check_spread(self, x: np.ndarray, mean: np.ndarray, std: np.ndarray) -> None:
-        """Raise ValueError if nothing varies by more than min_sigma, or float32 is too coarse.
+        """Raise ValueError if nothing varies by more than min_sigma, or floats are too coarse.
 
         x (N, D) for its dtype and reach, mean and std (D,) of its columns
         """
@@ -65,13 +66,14 @@ class Gaussians:
                 f"{self.min_sigma:g}; expected a smaller min_sigma, or x in other units"
             )
         reach = float(np.max(np.hypot(mean, 3 * std)))
-        lost = np.finfo(x.dtype if x.dtype.kind == "f" else np.float32).eps
-        lost *= (reach / self.min_sigma) ** 2 / 2
+        dtype = np.dtype("float64" if self.in_float64 or x.dtype == np.float64 else "float32")
+        lost = float(np.finfo(dtype).eps) * (reach / self.min_sigma) ** 2 / 2
         if lost > DIGITS:
             raise ValueError(
-                f"x reaches {reach:.3g} and min_sigma is {self.min_sigma:g}: in float32 of "
+                f"x reaches {reach:.3g} and min_sigma is {self.min_sigma:g}: in {dtype} of "
                 f"(x − mean)²/2σ² no digit would be right. Expected min_sigma >= "
-                f"{self.min_sigma * np.sqrt(lost / DIGITS):.2g}, x in other units, or float64"
+                f"{self.min_sigma * np.sqrt(lost / DIGITS):.2g}, x in other units"
+                f"{', or float64' * (dtype == np.float32)}"
             )
 
 
@@ -148,6 +150,8 @@ class DiagonalGaussians(Gaussians):
 @dataclass(frozen=True)
 class FullGaussians(Gaussians):
     """x ~ N(mean_k, C_k), no direction narrower than min_sigma. Computed in float64."""
+
+    in_float64: ClassVar[bool] = True
 
     def features(self, x: np.ndarray) -> np.ndarray:
         """x_d and x_i x_j for i <= j.        (B, D) -> (B, D + D(D + 1)/2)    [mixtures.5]"""
