@@ -54,6 +54,11 @@ OBJECTIVES = {
     "importance-weighted": lambda args, beta: npvae.ImportanceWeighted(args.samples, beta=beta),
     "free-bits": lambda args, beta: npvae.FreeBits(args.free_bits, args.samples),
 }
+ONLY_FOR = [  # an option, its default, and the choice that it is for
+    ("sigma", 0.1, "likelihood", ("gaussian", "learned-gaussian", "heteroscedastic")),
+    ("levels", 256, "likelihood", ("categorical",)),
+    ("free_bits", 0.1, "objective", ("free-bits",)),
+]
 SCHEDULES = {"linear": npvae.schedules.Linear, "cosine": npvae.schedules.Cosine}
 OPTIMIZERS = {"adam": npvae.Adam, "adagrad": npvae.Adagrad, "sgd": npvae.SGD}
 ADVICE = """\
@@ -94,9 +99,11 @@ def new_parser():
     add("--latent", "latent dimensions, Z", 20, type=int)
     choose("--activation", "of the hidden layers", "tanh", npvae.ACTIVATIONS)
     choose("--likelihood", "p(x|z)", "bernoulli", LIKELIHOODS)
-    sigma = "σ of gaussian; where learned-gaussian starts; the least of heteroscedastic"
-    add("--sigma", sigma, 0.1, type=float)
-    add("--levels", "grey levels of a categorical pixel", 256, type=int)
+    sigma = (
+        "σ of gaussian; where learned-gaussian starts; the least of heteroscedastic (default: 0.1)"
+    )
+    add("--sigma", sigma, type=float)
+    add("--levels", "grey levels of a categorical pixel (default: 256)", type=int)
     binary = "dynamic draws binary targets at each visit, none keeps grey"
     said = " (default: dynamic for bernoulli, else none)"
     add("--binarize", binary + said, choices=("dynamic", "none"))
@@ -128,10 +135,11 @@ def parse_args():
         parser.error("--data-dir is for MNIST; --data glyphs reads no files")
     if args.objective not in ("closed-form", "sampled") and (args.beta != 1 or args.warm_up):
         parser.error(f"--objective {args.objective} has no KL for --beta or --warm-up to weigh")
-    if args.free_bits is None:
-        args.free_bits = 0.1
-    elif args.objective != "free-bits":
-        parser.error("--free-bits is for --objective free-bits")
+    for flag, default, choice, users in ONLY_FOR:
+        if getattr(args, flag) is None:
+            setattr(args, flag, default)
+        elif getattr(args, choice) not in users:
+            parser.error(f"--{flag.replace('_', '-')} is for --{choice} {' or '.join(users)}")
     for flag in ("warm_up", "validation", "seed", "lr_warm_up", "output_scale"):
         if not 0 <= (value := getattr(args, flag)) < math.inf:
             parser.error(f"--{flag.replace('_', '-')} is {value}; expected a number >= 0")

@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from .commands.running import replace_letters, tell
+
 COMMANDS = {  # name: module with main(arguments), imported when asked for; what it does
     "describe": ("npvae.commands.describe", "say what data are, and what to begin with"),
     "train": ("npvae.commands.train", "train a model of your data"),
@@ -18,12 +20,13 @@ COMMANDS = {  # name: module with main(arguments), imported when asked for; what
 
 def main(arguments):
     """Run the command that the first of the arguments names, with the rest.  -> exit status"""
+    replace_letters()
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
+        tell(usage())
         return 0 if arguments else 2
     name, *rest = arguments
     if name not in COMMANDS:
-        print(f"npvae: there is no command {name!r}\n\n{usage()}", file=sys.stderr)
+        tell(f"npvae: there is no command {name!r}\n\n{usage()}", sys.stderr)
         return 2
     return importlib.import_module(COMMANDS[name][0]).main(rest)
 

@@ -45,24 +45,35 @@ def _terminate(number, frame):
 
 
 @contextlib.contextmanager
-def whole_blocks(terminable=False):
-    """A Whole for many short blocks: to set the handlers takes longer than some of those do.
+def terminable():
+    """A block in which SIGTERM raises SystemExit where it would end the process without a word."""
+    usual = _handlers().get(signal.SIGTERM) is signal.SIG_DFL
+    if usual:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        if usual:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-    terminable      SIGTERM, where it would end the process without a word, raises SystemExit
-    """
-    handlers = {}
-    if threading.current_thread() is threading.main_thread():  # no other one is interrupted
-        handlers = {s: signal.getsignal(s) for s in SIGNALS}
-    before = dict(handlers)
-    if terminable and handlers.get(signal.SIGTERM) is signal.SIG_DFL:
-        handlers[signal.SIGTERM] = _terminate
-    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+
+@contextlib.contextmanager
+def whole_blocks():
+    """A Whole for many short blocks: to set the handlers takes longer than some of those do."""
+    handlers = {number: handler for number, handler in _handlers().items() if callable(handler)}
     whole = Whole(handlers)
     try:
         for number in handlers:
             signal.signal(number, whole.receive)
         yield whole
     finally:
-        for number in handlers:
-            signal.signal(number, before[number])
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         whole.end()
+
+
+def _handlers():
+    """{signal: its handler}, none in a thread beside the main one, which no signal interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.getsignal(number) for number in SIGNALS}

@@ -32,7 +32,7 @@ def told(epoch):
 def train(model, seed=3, bits=np.random.PCG64, flipped=False, hidden=(8,), **changes):
     """-> the model and its epochs, with a schedule, a warm-up, the best kept."""
     draw, rng = np.random.default_rng(1), np.random.Generator(bits(seed))
-    x = (draw.random((ROWS, 12)) < draw.random(12)).astype(np.float32)
+    x = draw.random((ROWS, 12), np.float32)  # grey: what is drawn of it depends on the stream
     x[0, 0] = abs(x[0, 0] - flipped)
     likelihood = npvae.LearnedGaussian() if model == "learned_gaussian" else npvae.Bernoulli()
     vae = npvae.VAE.init(12, hidden=hidden, latent_dim=2, likelihood=likelihood, rng=rng)

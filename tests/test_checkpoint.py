@@ -11,6 +11,7 @@ import pytest
 
 import npvae
 from cutting import BATCH, MODELS, ROWS, STEPS, Cut, begin, go_on, train, whole
+from npvae.training.checkpoint import checksums
 
 AN_EPOCH = -(-ROWS // BATCH)
 PLACES = 0, 1, AN_EPOCH - 1, AN_EPOCH, AN_EPOCH + 5, STEPS - 1
@@ -111,6 +112,14 @@ def test_another_run_is_refused_and_nothing_changes(changes, message, tmp_path):
     begin("bernoulli", path, "exception", AN_EPOCH + 4, every=None)
     with pytest.raises(ValueError, match=message):
         train(**({"model": "bernoulli", "resume": path} | changes))
+
+
+@pytest.mark.parametrize("row", [0, 50_000, 90_000])
+def test_a_checksum_looks_everywhere(row):
+    x = np.zeros((100_000, 1), np.float32)
+    changed = x.copy()
+    changed[row : row + 10] = 1
+    assert checksums(changed, None) != checksums(x, None)
 
 
 def test_what_is_no_run_is_refused(tmp_path):

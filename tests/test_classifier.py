@@ -192,6 +192,18 @@ def test_softmax_regression_reaches_the_optimum_that_scipy_finds():
     assert -log_p + decay / 2 * np.sum(W * W) == pytest.approx(best.fun, abs=1e-8)
 
 
+@pytest.mark.equation("classifier.6")
+def test_a_batch_that_is_not_full_is_a_mean_over_its_own_rows():
+    x, labels = make_rows(7)
+    learned = []
+    for batch_size in (7, 100):
+        predictor, optimizer = make_predictor(), npvae.SGD(0.1)
+        settings = {"epochs": 3, "batch_size": batch_size, "rng": np.random.default_rng(2)}
+        list(train_predictor(predictor, x, labels, optimizer=optimizer, **settings))
+        learned.append(predictor.params.rows[0])
+    np.testing.assert_array_equal(*learned)
+
+
 def test_a_hidden_layer_learns_what_a_line_cannot():
     rng = np.random.default_rng(6)
     x = rng.uniform(-1, 1, (400, 2)).astype(np.float32)

@@ -3,9 +3,13 @@
 import csv
 import gzip
 import json
+import os
 import re
+import shlex
 import signal
 import struct
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -70,7 +74,7 @@ def trained(capsys, data="people.csv", *options):
     label = ["--label", "home"] if data == "people.csv" else []
     status, _, err = run(capsys, "train", data, *label, *SMALL, "--force", *options)
     assert status == 0, err
-    return npvae.VAE.load("model.npz"), record.Record.read("model.npz")
+    return record.load_model("model.npz")
 
 
 # What is read
@@ -165,8 +169,7 @@ def test_damaged_tables_are_told(folder, text, message):
 def test_columns_that_are_not_there_are_told(folder):
     (folder / "x.csv").write_text("a,a,b\n1,2,3\n")
     for choice, message in (
-        ({"drop": ["c"]}, "has no column 'c'; it has a, a, b"),
-        ({"drop": ["a"]}, "has 2 columns 'a'"),
+        ({"drop": ["c"]}, "has no column 'c'; it has a, a.1, b"),
         ({"drop": ["3"]}, "has no column '3'"),
         ({"label": "-1"}, "has no column '-1'"),
         ({"drop": ["0", "1", "2"]}, "has no column left"),
@@ -249,6 +252,26 @@ def test_describe_prints_the_data_and_the_way_on(table, capsys):
     assert "train x.npy --drop 4\n" in run(capsys, "describe", "x.npy")[1]
     out = run(capsys, "describe", "x.npy", "--drop", "0", "2")[1]
     assert "train x.npy --drop 0 2 4\n" in out  # numbers are those of the file
+
+
+def test_what_describe_would_drop_is_what_train_drops(folder, capsys):
+    x, _ = people()
+    rows = np.column_stack([np.ones(60), x, np.zeros(60)]).tolist()
+    write_csv("x.csv", rows, ["column 2", "b", "salary", "d", "e", "-f"])
+    out = run(capsys, "describe", "x.csv")[1]
+    line = re.search(r"python -m npvae train (.*)", out)[1]
+    assert line == "x.csv --drop 'column 2' 5"
+    assert run(capsys, "train", *shlex.split(line), *SMALL)[0] == 0
+    assert record.load_model("model.npz")[1].names == ["b", "salary", "d", "e"]
+    np.save("one.npy", x[:1])
+    assert "python -m npvae train" not in run(capsys, "describe", "one.npy")[1]
+
+
+def test_columns_of_one_name_are_told_apart_by_all_commands(folder, capsys):
+    x, _ = people()
+    write_csv("x.csv", x.tolist(), ["a", "a", "a.1", ""])
+    assert trained(capsys, "x.csv")[1].names == ["a", "a.1", "a.1.1", "column 3"]
+    assert run(capsys, "evaluate", "model.npz", "x.csv", "--draws", "0")[0] == 0
 
 
 def test_a_model_is_trained_and_judged(table, capsys):
@@ -422,6 +445,45 @@ def test_ctrl_c_keeps_what_was_learned(table, capsys, monkeypatch, ctrl_c_is_hea
     assert (status, out, err) == (130, "", "python -m npvae train: stopped\n")
 
 
+def shell(*arguments, environment=None, **options):
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "npvae", *arguments]
+    return subprocess.Popen(command, env={**os.environ, **(environment or {})}, **options)
+
+
+def test_who_reads_no_more_loses_nothing(table):
+    """As `| head -2` and `q` in a pager do."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = ["train", str(table), "--label", "home", "--hidden", "4", "--epochs", "40"]
+    with shell(*command, **options) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(100), process.stderr.read()) == (0, "")
+    assert len(npvae.VAE.load("model.npz").params.encoder) == 2
+
+
+def test_sigterm_keeps_what_was_learned(table):
+    command = ["train", str(table), "--label", "home", "--hidden", "4", "--epochs", "1000000"]
+    command += ["--validation", "0"]
+    with shell(*command, stdout=subprocess.PIPE, text=True) as process:
+        while not process.stdout.readline().startswith("epoch   2"):
+            pass
+        process.send_signal(signal.SIGTERM)
+        said = process.stdout.read()
+        assert process.wait(100) == 128 + signal.SIGTERM
+    assert "keeping what was learned" in said
+    assert npvae.VAE.load("model.npz").data_dim == 4
+
+
+def test_a_console_that_lacks_letters_loses_nothing(table):
+    options = {"environment": {"PYTHONIOENCODING": "cp1252"}, "stdout": subprocess.PIPE}
+    with shell("train", str(table), "--label", "home", *SMALL, **options) as process:
+        said = process.stdout.read().decode("cp1252")
+        assert process.wait(100) == 0
+    assert re.search(r"epoch   2  elbo .* \? kl ", said)
+    assert npvae.VAE.load("model.npz").data_dim == 4
+
+
 def test_ctrl_c_after_the_training_loses_nothing(table, capsys, monkeypatch):
     def cut(*_):
         raise KeyboardInterrupt
@@ -500,6 +562,32 @@ def test_a_model_without_a_record_is_judged_all_the_same(table, capsys):
     assert "plain.npz holds no numbers to compare; train writes them" in err
     assert run(capsys, "evaluate", "plain.npz", table, "--label", "home")[0] == 0
     assert run(capsys, "sample", "plain.npz", "--out", "x.csv")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("checks", [1]),
+        ("checks", {"parameters": 3}),
+        ("names", [1, 2, 3, 4]),
+        ("names", 5),
+        ("names", ["a"]),
+        ("divide", -1),
+        ("divide", True),
+        ("seed", None),
+        ("shape", [2, 3]),
+        ("drop", "home"),
+        ("label", 3),
+    ],
+)
+def test_a_field_that_train_cannot_have_written_is_told(table, capsys, field, value):
+    vae, kept = trained(capsys)
+    record = kept._asdict() | {field: value}
+    storage.save("model.npz", vae.params, vae.likelihood, "tanh", record=record)
+    for line in ("verify model.npz", "sample model.npz --out x.csv", "explore model.npz"):
+        status, _, err = run(capsys, *line.split())
+        assert (status, err.count("\n")) == (2, 1)
+        assert f"model.npz has a damaged record: its {field} is " in err
 
 
 @pytest.mark.parametrize("wrong", ["text", [1], {"rows": 3}, {}])
@@ -586,11 +674,49 @@ def test_holes_are_filled_and_the_rest_is_as_it_was(folder, capsys):
     np.testing.assert_array_equal(np.float32(np.load("m.npy")[hole]), mean[hole])
 
 
+def test_what_the_model_does_not_know_stays_in_the_table(folder, capsys):
+    x = holed(folder)
+    rows = [
+        [f"p{n}", *("" if np.isnan(v) else f"{v}" for v in row), "é"] for n, row in enumerate(x)
+    ]
+    write_csv("visits.csv", rows, ["patient", *NAMES, "note"], ";")
+    options = ["--label", "patient", "--drop", "note", *SMALL]
+    assert run(capsys, "train", "visits.csv", *options)[0] == 0
+    status, _, err = run(capsys, "impute", "model.npz", "visits.csv", "--out", "f.csv")
+    assert status == 0, err
+    with open("f.csv", newline="", encoding="utf-8") as file:
+        names, *filled = csv.reader(file)
+    assert names == ["patient", *NAMES, "note"]
+    assert [[row[0], row[-1]] for row in filled] == [[f"p{n}", "é"] for n in range(len(x))]
+    found = np.array([row[1:-1] for row in filled], float)
+    np.testing.assert_array_equal(found[~np.isnan(x)], x[~np.isnan(x)])
+    status, _, err = run(capsys, "impute", "model.npz", "visits.csv", "--out", "f.csv")
+    assert "f.csv is there already" in err
+    run(capsys, "impute", "model.npz", "visits.csv", "--out", "f.npy")
+    assert np.load("f.npy").shape == x.shape
+
+
+def test_pictures_stay_pictures(folder, capsys):
+    levels = np.random.default_rng(0).random((60, 3, 4))
+    levels[levels < 0.05] = np.nan
+    np.save("x.npy", np.asfortranarray(levels))
+    assert run(capsys, "train", "x.npy", *SMALL)[0] == 0
+    assert run(capsys, "impute", "model.npz", "x.npy", "--out", "f.npy")[0] == 0
+    filled = np.load("f.npy")
+    assert filled.shape == levels.shape
+    np.testing.assert_array_equal(filled[~np.isnan(levels)], levels[~np.isnan(levels)])
+    np.save("x.npy", np.nan_to_num(levels))
+    assert run(capsys, "train", "x.npy", *SMALL, "--force", "--likelihood", "bernoulli")[0] == 0
+    assert run(capsys, "explore", "model.npz")[0] == 0
+    page = (folder / "model.html").read_text(encoding="utf-8")
+    assert re.search(r'"shape": ?\[3, ?4\]', page)
+
+
 def test_a_model_of_whole_rows_fills_no_holes(table, capsys):
     trained(capsys)
     status, _, err = run(capsys, "impute", "model.npz", "people.csv", "--out", "f.csv")
     assert status == 2
-    assert "expected Holes(…)" in err
+    assert "model.npz learned from rows without holes; train it on rows with some" in err
     run_twice = ["impute", "model.npz", "people.csv", "--out", "f.csv", "--means", "--draws", "2"]
     assert "expected one of the two" in run(capsys, *run_twice)[2]
 
@@ -612,17 +738,25 @@ def wrong(folder):
         16, hidden=(3,), likelihood=npvae.Gaussian(0.1), rng=np.random.default_rng(0)
     )
     gaussian.save("gaussian.npz")
-    (folder / "junk").write_bytes(b"\0\1\2 junk")
+    (folder / "junk").write_bytes(b"\0\0\2 junk")
     yield "describe gone.csv", "No such file or directory"
     yield "describe flat.npy", "flat.npy has shape (4,); expected (N, D), or N images"
     yield "describe text.npy", "text.npy holds <U1 entries; expected real numbers"
     yield "describe junk", "junk is not a valid IDX file"
+    (folder / "parquet").write_bytes(b"PAR1\0\1\2 junk")
+    yield "describe parquet", "parquet holds neither text nor .npy, .npz or IDX"
+    (folder / "excel.txt").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
+    yield "describe excel.txt", "excel.txt is UTF-16 text; save it as UTF-8"
+    os.mkfifo("fifo.csv")
+    yield "describe fifo.csv", "fifo.csv is no file but a pipe, which can be read only once"
+    np.save("holes.npy", np.where(x == x[0, 0], np.nan, x))
+    yield "evaluate model.npz holes.npy", "holes.npy has holes, such as in column 0"
     yield "describe model.npz", "it is a model, as VAE.save writes it; expected data"
     yield "describe people.csv", "column 'home' holds the text 'city'"
     yield "describe people.csv --drop home --label homes", "no column 'homes'"
     yield "train people.csv --out b.npz", "(--drop home), or keep it apart (--label home)"
     yield "train x.npy", "model.npz is there already; choose another --out, or add --force"
-    yield "train x.npy --force --out x.npy", "--out x.npy is the data; choose another"
+    yield "train x.npy --force --out x.npy", "--out x.npy is what is read; choose another"
     yield "train x.npy --out gone/b.npz", "there is no folder"
     yield "train inf.npy --out b.npz", "no model can learn from this: column 0: 1 × inf; make it"
     yield "train x.npy --out b.npz --validation 60", "--validation is 60; there are 60 rows"
@@ -639,7 +773,10 @@ def wrong(folder):
     yield "evaluate model.npz text.npy", "text.npy holds <U1 entries; expected real numbers"
     yield "evaluate gaussian.npz bytes.npy", "expected --divide 255 if the model learned from"
     yield "sample model.npz --out x.txt", "--out is x.txt; expected a name in .csv, .npy, .png"
-    yield "sample model.npz --out gone/x.csv", "No such file or directory"
+    yield "sample model.npz --out gone/x.csv", "there is no folder"
+    yield "sample model.npz --out x.npy", "x.npy is there already; choose another --out, or add"
+    yield "impute model.npz x.npy --out x.npy --force", "--out x.npy is what is read"
+    yield "impute model.npz x.npy --out gone/x.npy", "there is no folder"
     yield "sample model.npz --out x.csv --shape 2 2", "--shape is for a .png; --out is x.csv"
     yield "sample model.npz --out x.png --shape 2 3", "expected rows × columns = D = 4"
     yield "verify gaussian.npz", "gaussian.npz holds no numbers to compare"
@@ -656,7 +793,8 @@ def test_what_is_wrong_is_said_in_a_line(table, capsys):
         assert len([text for text in err.splitlines() if not text.startswith(("note", " "))]) == 1
         assert out == "", line
     made = {"x.npy", "flat.npy", "inf.npy", "narrow.npy", "text.npy", "bytes.npy", "wide.npy"}
-    assert {path.name for path in table.parent.iterdir()} == files | made | {"gaussian.npz", "junk"}
+    made |= {"gaussian.npz", "junk", "parquet", "excel.txt", "fifo.csv", "holes.npy"}
+    assert {path.name for path in table.parent.iterdir()} == files | made
 
 
 @pytest.mark.parametrize(
@@ -683,7 +821,7 @@ def test_arguments_out_of_range_are_refused_before_anything_is_read(capsys, line
     assert "error: " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"explore"}))
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_fits_80_columns(monkeypatch, capsys, command):
     monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit) as told:

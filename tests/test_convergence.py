@@ -94,6 +94,13 @@ def test_the_mean_of_chains_scatters_as_its_effective_samples_say():
     assert z.mean(axis=(0, 1)).var() == pytest.approx(predicted, rel=4 * np.sqrt(2 / 500))
 
 
+@pytest.mark.equation("convergence.2")
+def test_chains_that_go_to_and_fro_are_not_worth_any_number_of_draws():
+    """At most C·draws·log₁₀(C·draws)."""
+    z = autoregression(-0.999, 100, 4)
+    assert effective_samples(z) == pytest.approx([400 * np.log10(400)])
+
+
 @pytest.mark.equation("convergence.1")
 def test_r_hat_sees_chains_apart_and_a_chain_that_drifts():
     z = autoregression(0.5, 1000, 4)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import bernoulli, norm
 
 import npvae
-from npvae.diagnosis import measure, of_data, optimism, overfitting
+from npvae.diagnosis import findings, measure, of_data, optimism, overfitting, take_vitals
 from npvae.diagnosis.measures import sobol_noise
 
 WARNINGS = (
@@ -95,6 +95,14 @@ def test_most_units_dead():
     assert dead > 6
 
 
+def test_half_of_the_units_are_not_most():
+    vae, x = make(), patterns()
+    mu = rng().standard_normal((len(x), 2))
+    mu[:, 1] = 0
+    vitals = take_vitals(vae, measure(vae, x, 1), np.zeros(len(x)), mu, np.zeros_like(mu))
+    assert npvae.DeadUnitsWarning not in map(type, findings(vitals))
+
+
 def test_a_posterior_that_runs_away():
     vae, x = make(), patterns()
     vae.params.decoder[0].W[1] = 0  # nothing pulls on z₂ but the prior, and that is let go
@@ -167,6 +175,11 @@ def test_the_floor_of_binarised_data_is_that_of_binary_data():
     floor = measure(vae, grey, 1, binarized=True).floor
     assert floor == pytest.approx(vae.likelihood.floor(binary), rel=0.01)
     assert floor < measure(vae, grey, 1).floor - 1
+
+
+def test_the_floor_of_very_many_rows_is_that_of_every_second():
+    vae, x = make(npvae.Gaussian(0.7)), rng().standard_normal((15_000, 12), np.float32)
+    assert measure(vae, x, 1).floor == vae.likelihood.floor(x[::2])
 
 
 def test_few_rows_are_not_held_against_a_floor_fitted_to_them():

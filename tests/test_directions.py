@@ -1,6 +1,9 @@
 """Turning a property: each formula against its definition, and all of them in a linear world where
 the right answer is known."""
 
+import math
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,6 +41,13 @@ def test_a_mean_shift_leaves_the_least_squared_error():
     joint = np.cov(np.hstack([mu, t]).T)
     together = np.linalg.inv(joint[5:, 5:]) @ joint[5:, :5]
     np.testing.assert_allclose(uses.mean_shift(mu, t), together, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.equation("directions.1")
+def test_units_of_the_properties_do_not_matter():
+    (mu, t, _), units = world(60), np.array([1e-4, 1e4])
+    shift = uses.mean_shift(mu, t) / units[:, None]
+    np.testing.assert_allclose(uses.mean_shift(mu, t * units), shift, rtol=1e-8)
 
 
 @pytest.mark.equation("directions.2", "directions.3")
@@ -185,6 +195,7 @@ def test_a_dead_unit_is_left_where_it_is():
         (np.eye(5), np.arange(4), "t has 4 rows; mu has 5"),
         (np.eye(5), np.ones(5), "property 0 of t is 1 in all rows; expected it to vary"),
         (np.eye(5), np.arange(5), r"mu has 5 rows; expected more than Z \+ 1 = 6, or a mean_shift"),
+        (np.eye(6)[:, :5], np.arange(6), r"mu has 6 rows; expected more than Z \+ 1 = 6"),
         (np.eye(5), [0, 1, np.nan, 0, 1], r"t\[2, 0\] is nan"),
         (np.full((5, 2), np.inf), np.arange(5), r"mu\[0, 0\] is inf"),
         (np.arange(5.0), np.arange(5), r"mu has shape \(5,\); expected \(N, Z\)"),
@@ -213,3 +224,13 @@ def test_a_property_that_the_codes_do_not_hold_is_told():
     t[:, 1] = np.random.default_rng(1).normal(size=400)
     with pytest.warns(uses.UnreadableWarning, match=r"explain \d\.\d% of property 1"):
         uses.directions(mu, t)
+
+
+def test_chance_is_told_in_99_of_100():
+    """Of properties that have nothing to do with the codes."""
+    rng = np.random.default_rng(0)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", uses.UnreadableWarning)
+        for _ in range(1000):
+            uses.directions(rng.normal(size=(4, 2)), rng.normal(size=4))
+    assert abs(len(told) / 1000 - 0.99) < 4 * math.sqrt(0.99 * 0.01 / 1000)

@@ -85,6 +85,17 @@ def test_active_units_are_those_whose_mean_moves_with_the_data():
     assert result.active_units == 1
 
 
+def test_more_rows_than_are_summed_at_once():
+    rng = np.random.default_rng(0)
+    log_px_z, mu = rng.normal(size=2345), rng.normal(1, 2, (2345, 3))
+    logvar = rng.normal(size=(2345, 3))
+    kl = (mu**2 + np.exp(logvar) - 1 - logvar) / 2
+    result = summarize(log_px_z, mu, logvar)
+    assert result.elbo == pytest.approx(np.mean(log_px_z - kl.sum(axis=1)), rel=1e-12)
+    np.testing.assert_allclose(result.kl_per_dim, kl.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(result.mu_variance, mu.var(axis=0), rtol=1e-12)
+
+
 def test_means_of_float32_rows_do_not_lose_digits():
     """A million equal float32 values summed in float32 would drift by 1 %."""
     n = 1_000_000
@@ -92,6 +103,15 @@ def test_means_of_float32_rows_do_not_lose_digits():
         np.full(n, -100.1, np.float32), np.zeros((n, 1), np.float32), np.zeros((n, 1), np.float32)
     )
     assert result.elbo == pytest.approx(float(np.float32(-100.1)), rel=1e-9)
+
+
+def test_sums_of_float32_rows_are_float64():
+    n = 1_000_000
+    log_px_z, mu = np.full(n, -100.1, np.float32), np.full((n, 1), 100.1, np.float32)
+    result = summarize(log_px_z, mu, np.zeros((n, 1), np.float32))
+    assert result.reconstruction == pytest.approx(float(log_px_z[0]), rel=1e-9)
+    assert result.kl_per_dim == pytest.approx([mu[0, 0] * mu[0, 0] / np.float32(2)], rel=1e-9)
+    assert result.mu_variance == pytest.approx([0], abs=1e-6)  # or the unit would seem active
 
 
 def test_beta_does_not_enter():

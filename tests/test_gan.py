@@ -637,6 +637,11 @@ def test_no_two_weight_arrays_of_the_two_networks_start_alike():
             assert not np.isclose(a.ravel()[:n], b.ravel()[:n]).any()
 
 
+def test_logits_of_many_rows_are_those_of_each():
+    gan, x = make_gan(), np.random.default_rng(1).random((2345, D))
+    np.testing.assert_allclose(gan.logits(x)[-5:], gan.logits(x[-5:]), rtol=1e-12)
+
+
 def test_grey_levels_are_read_as_such():
     gan = make_gan()
     levels = np.random.default_rng(0).integers(0, 256, (10, D), dtype=np.uint8)

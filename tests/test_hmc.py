@@ -133,6 +133,18 @@ def test_a_path_into_nowhere_is_rejected():
     np.testing.assert_array_equal(state[0], z)
 
 
+@pytest.mark.equation("hmc.4")
+def test_a_path_that_ends_in_nan_is_never_accepted():
+    def nowhere(z):
+        return np.full(z.shape[:2], np.nan), np.full_like(z, np.nan)
+
+    z = np.zeros((1, 3, 2))
+    state, uniform = (z, np.zeros((1, 3)), z), np.zeros((1, 3))
+    found, probability = hmc_step(nowhere, state, np.ones_like(z), uniform, np.ones(3), 2)
+    assert (probability == 0).all()
+    np.testing.assert_array_equal(found[0], z)
+
+
 @pytest.mark.equation("hmc.5")
 @pytest.mark.parametrize("step_size", [0.3, 1.2, 1.7])
 def test_one_step_leaves_the_density_as_it_is(step_size):

@@ -218,5 +218,9 @@ def test_what_makes_no_sequences_is_refused():
         HMM(4, np.array([1.0, 0.0]), np.eye(2), model.family, model.params, 2)
 
 
+def test_states_may_be_more_than_sequences():
+    assert HMM.init(binary(2, 12), 5, length=6, rng=rng()).states == 5
+
+
 def test_parameters_are_counted():
     assert random_hmm(K=3, T=2, W=4).parameters == 2 + 3 * 2 + 3 * 4

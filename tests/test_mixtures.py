@@ -180,6 +180,14 @@ def test_any_other_q_is_below_by_its_divergence(family):
 
 
 @pytest.mark.equation("mixtures.6")
+def test_bounds_of_many_rows_are_those_of_each():
+    mixture, q = random_mixture(Bernoullis(), 3, 4), rng(1).dirichlet(np.ones(3), 9001)
+    x = draw_data(Bernoullis(), 9001, 4, 0)
+    last = mixture.bound(x[-11:], q[-11:])
+    np.testing.assert_allclose(mixture.bound(x, q)[-11:], last, rtol=1e-12)
+
+
+@pytest.mark.equation("mixtures.6")
 @every_family
 def test_no_parameters_near_by_are_better_than_the_m_steps(family):
     """The M step against a search that starts beside it."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
+from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
 from npvae.relatives import Bernoullis, DiagonalGaussians, Mixture, naive_bayes
@@ -36,6 +36,15 @@ def test_it_is_counting_and_bayes_rule_in_plain_loops():
     assert np.array_equal(model.predict(fresh), joint.argmax(axis=1))
     truth = rng(2).integers(3, size=20)
     assert model.accuracy(fresh, truth) == np.mean(joint.argmax(axis=1) == truth)
+
+
+@pytest.mark.equation("bayes.1")
+def test_more_rows_than_are_read_at_once_keep_their_labels():
+    x, labels = labelled(N=9001)
+    p = expit(naive_bayes(x, labels).mixture.params.logits)
+    for c in range(3):
+        rows = x[labels == c]
+        np.testing.assert_allclose(p[c], (rows.sum(axis=0) + 1) / (len(rows) + 2), rtol=1e-12)
 
 
 @pytest.mark.equation("bayes.1")

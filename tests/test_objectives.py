@@ -279,7 +279,11 @@ def test_weights_that_no_float32_holds(gradient):
 
 @pytest.mark.parametrize(
     "objective",
-    [npvae.FreeBits(0.1), npvae.Sampled(np.float64(0.5)), npvae.ImportanceWeighted(2, "dreg")],
+    [
+        npvae.FreeBits(np.float64(0.1)),
+        npvae.Sampled(np.float64(0.5)),
+        npvae.ImportanceWeighted(2, "dreg"),
+    ],
     ids=str,
 )
 def test_dtype_in_dtype_out(objective):

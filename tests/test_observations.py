@@ -112,7 +112,11 @@ def test_an_operator_whose_transpose_is_none_is_refused():
     A = np.random.default_rng(0).standard_normal((3, 5))
     with pytest.raises(ValueError, match=r"transpose is not A's: ⟨A x, y⟩ = .* and ⟨x, Aᵀ y⟩ = "):
         Linear(lambda x: x @ A.T, lambda y: y @ (1.01 * A), sigma=1).check(5)
-    for wrong in (lambda y: 1.001 * y, lambda y: y * (np.arange(784) != 400)):
+    for wrong in (
+        lambda y: 1.001 * y,
+        lambda y: y * (np.arange(784) != 400),
+        lambda y: np.nan * y,
+    ):
         with pytest.raises(ValueError, match="transpose is not A's"):
             Linear(lambda x: x, wrong, sigma=1).check(784)
     with pytest.raises(
@@ -315,6 +319,12 @@ def test_draws_of_y_have_the_mean_and_the_width_they_say():
     assert np.abs(errors).max() < 4.5
     pixels = observed(likelihood, Pixels(np.arange(72) > 3))
     assert not pixels.draw(output, rng=rng, **learned)[..., :4].any()
+
+
+def test_draws_of_float32_stay_float32():
+    mean = np.zeros((3, D), np.float32)
+    y = observed(npvae.Gaussian(0.7), Noise(0.1)).draw(mean, rng=np.random.default_rng(0))
+    assert y.dtype == np.float32
 
 
 def test_a_likelihood_of_ones_own_needs_a_slope_of_its_mean():

@@ -362,6 +362,28 @@ def test_gradients_of_other_shapes_are_refused_before_anything_changes(optimizer
     optimizer.update(params, params)
 
 
+@every_optimizer
+def test_what_is_recalled_is_copied(optimizer, step, options):
+    params, grads = [np.ones((2, 3))], [np.ones((2, 3))]
+    first, second = optimizer(**options), optimizer(**options)
+    first.update(params, grads)
+    memory = first.memory(params)
+    kept = {name: array.copy() for name, array in memory.items()}
+    second.recall(params, memory)
+    second.update(params, grads)
+    for name, array in kept.items():
+        np.testing.assert_array_equal(memory[name], array)
+
+
+@every_optimizer
+def test_a_memory_of_another_dtype_is_refused(optimizer, step, options):
+    params = [np.ones((2, 3), np.float32)]
+    memory = optimizer(**options).memory(params)
+    memory = {name: array.astype(np.float64) for name, array in memory.items()}
+    with pytest.raises(ValueError, match="the optimizer's memory has an array float64"):
+        optimizer(**options).recall(params, memory)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "name", "bad"),
     [
@@ -433,6 +455,7 @@ def test_float32_would_spoil_one_minus_beta2():
     ("choices", "message"),
     [
         ({"epsilon": 1e-46}, "epsilon is 1e-46; expected a finite number >= 1e-30"),
+        ({"weight_decay": 1e6}, "weight_decay is 1000000.0; expected a finite number >= 0 and < "),
         ({"weight_decay": 1e39}, "weight_decay is 1e.39; expected a finite number >= 0 and < 1e"),
     ],
 )

@@ -48,6 +48,12 @@ def test_layers_are_the_rows():
     assert_layers_are_the_rows(grads)
 
 
+def test_shapes_are_those_of_the_matrices_in_the_first_row():
+    params = vae_that_learns_a_width().params
+    layers = (*params.encoder, *params.decoder)
+    assert params.shapes == (tuple(layer.W.shape for layer in layers), None)
+
+
 def test_params_hold_copies_of_what_they_are_made_from():
     given = vae_that_learns_a_width().params
     params = npvae.Params(list(given.encoder), given.decoder, {"logvar": np.ones(1)})

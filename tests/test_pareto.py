@@ -36,3 +36,8 @@ def test_where_there_is_no_tail():
     assert np.isnan(pareto_k(np.arange(5.0)))
     assert pareto_k(np.array([0.0] + 30 * [-1e4])) == np.inf
     assert tail_size(10) == 2
+
+
+def test_weights_that_agree_to_a_thousandth_have_no_tail():
+    assert np.isnan(pareto_k(np.linspace(-9e-4, 0, 50)))
+    assert np.isfinite(pareto_k(np.linspace(-2e-3, 0, 50)))

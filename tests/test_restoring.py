@@ -140,6 +140,15 @@ def test_moments_are_those_of_all_images():
     np.testing.assert_allclose(images, want, rtol=1e-12)
 
 
+@pytest.mark.equation("restore.2")
+def test_images_that_are_all_alike_have_no_spread_in_float32():
+    vae, rng = make_vae(npvae.Gaussian(0.7), D=D, dtype=np.float32), np.random.default_rng(0)
+    z = np.tile(rng.standard_normal((1, 1, 3, 2), np.float32), (3000, 4, 1, 1))
+    y = np.full((3, D), 0.3, np.float32)
+    _, mean, spread = moments(seen_through(vae, Noise(0.1)), y, z, 1)
+    assert spread.max() < 5e-4 * np.abs(mean).max()
+
+
 @pytest.mark.equation("restore.3")
 def test_the_most_likely_z_of_a_linear_model_is_the_mean():
     vae, rng = linear_vae(), np.random.default_rng(3)
@@ -189,6 +198,16 @@ def test_log_p_of_the_hidden_pixels():
     np.testing.assert_allclose(got, want, atol=0.1)
     with pytest.raises(ValueError, match=r"z has shape .*; expected \(draws, C, N, Z\) with N = 3"):
         log_predictive(vae, x, seen.hidden, result.posterior.z[0])
+
+
+@pytest.mark.equation("restore.4")
+def test_rows_of_any_batch_have_their_own_draws(monkeypatch):
+    vae = make_vae(D=D)
+    x, _ = make_batch(vae, B=7)
+    z, hidden = np.random.default_rng(0).normal(size=(5, 3, 7, 2)), Pixels(MASK[1]).hidden
+    together = log_predictive(vae, x, hidden, z)
+    monkeypatch.setattr("npvae.posterior.restoring.rows_at_once", lambda vae, chains: 3)
+    np.testing.assert_allclose(log_predictive(vae, x, hidden, z), together, rtol=1e-12)
 
 
 def test_what_is_hidden_is_never_read():

@@ -70,6 +70,11 @@ def test_every_cycle_is_a_warm_up_anew(value, period, rising):
     np.testing.assert_allclose(found[:period], np.minimum(expected, value))
 
 
+@pytest.mark.equation("schedules.3")
+def test_a_cycle_may_rise_to_its_end():
+    assert [Cyclical(1.0, 4, rising=1)(t) for t in range(5)] == [0.25, 0.5, 0.75, 1, 0.25]
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

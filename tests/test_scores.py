@@ -43,6 +43,18 @@ def test_the_four_scores_are_what_they_are_called():
     assert scores.bound == pytest.approx(-bound, abs=4 * 2 / math.sqrt(2000))
 
 
+@pytest.mark.equation("scores.1")
+@pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")
+@pytest.mark.parametrize("samples", [1, 3, 33])
+def test_the_bound_is_a_mean_over_any_number_of_draws(samples):
+    """Where p(x|z) is the same at every z, so is the bound of any draws."""
+    vae, x = small_vae()
+    vae.params.decoder[0].W[:] = 0
+    scores = uses.anomaly_scores(vae, x, samples=samples, rng=np.random.default_rng(2))
+    bound = npvae.elbo(vae, x, np.zeros((1, len(x), 2))).bound
+    np.testing.assert_allclose(scores.bound, -bound, rtol=1e-12)
+
+
 @pytest.mark.filterwarnings("ignore::npvae.UnreliableWarning")
 def test_a_larger_score_is_an_odder_row():
     """For every score: a row far from all that the model makes."""

@@ -230,12 +230,18 @@ class Still:
         self.seen.append(np.concatenate([dv.ravel() for dv in grads]))
 
 
-@pytest.mark.equation("semi_supervised.7", "semi_supervised.9")
-def test_steps_of_an_epoch_are_on_average_that_of_all_rows_at_once():
-    """Four rows with a label and four without, in any two halves; z is made not to matter."""
+def deaf_model():
+    """A model whose q(z|x, y) does not hear x, and p(x|z, y) not z: draws of z do not matter."""
     model = make_model()
     for part in ("encoder", "decoder"):
         model.vae.params.stacks[part][0].W[: Z if part == "decoder" else D] = 0
+    return model
+
+
+@pytest.mark.equation("semi_supervised.7", "semi_supervised.9")
+def test_steps_of_an_epoch_are_on_average_that_of_all_rows_at_once():
+    """Four rows with a label and four without, in any two halves."""
+    model = deaf_model()
     x, _, noise = make_batch(4, 4)
     labels = np.array([0, 1, 2, 0, -1, -1, -1, -1])
     joint = [[slow_joint(model, x[n], k, noise[:, n]) for k in range(C)] for n in range(8)]
@@ -350,6 +356,38 @@ def test_grey_levels_are_read_as_such():
     levels[0, 0] = 255
     records = [list(short_run(x=x)) for x in (levels, levels / 255)]
     assert records[0][0].loss == pytest.approx(records[1][0].loss, rel=1e-12)
+
+
+def test_uint8_validation_is_grey_levels():
+    grey, told = np.random.default_rng(3).integers(0, 256, (40, D), dtype=np.uint8), []
+    for x_val in (grey, grey / 255):
+        model = make_model()
+        b = model.classifier.layers[0].b
+        b += np.linspace(-1, 1, b.size)
+        (epoch,) = short_run(model, x_val=x_val, labels_val=np.arange(40) % C)
+        told.append(epoch.validation_accuracy)
+    assert told[0] == told[1]
+
+
+def test_rows_with_and_without_a_label_are_binarised(monkeypatch):
+    seen = []
+
+    def looked_at(model, x, labels, *others):
+        seen.extend((x[: len(labels)], x[len(labels) :]))
+        return bounds(model, x, labels, *others)
+
+    monkeypatch.setattr("npvae.relatives.semi_supervised.train.bounds", looked_at)
+    list(short_run(binarize=True))
+    for rows in (seen[::2], seen[1::2]):
+        assert set(np.unique(np.concatenate(rows))) == {0, 1}
+
+
+def test_an_epochs_means_are_over_rows_and_not_over_batches():
+    found = []
+    for batch_size in (3, 5):
+        (epoch,) = short_run(deaf_model(), optimizer=Still(), batch_size=batch_size)
+        found.append(epoch.unlabelled)
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
 
 
 KNOWN = [0, 1, 2, -1, -1, 2, -1, -1]

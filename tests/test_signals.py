@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import npvae
-from npvae._signals import whole_blocks
+from npvae._signals import terminable, whole_blocks
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,7 @@ def test_what_follows_a_block_belongs_to_it_until_its_end():
 def test_an_end_without_a_word_becomes_an_exit_if_asked():
     before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
-        with pytest.raises(SystemExit) as stopped, whole_blocks(terminable=True):
+        with pytest.raises(SystemExit) as stopped, terminable(), whole_blocks():
             signal.raise_signal(signal.SIGTERM)
         assert stopped.value.code == 128 + signal.SIGTERM
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -124,6 +124,22 @@ def test_a_linear_models_score_is_the_density_of_a_gaussian(holes):
     assert error.max() < 0.1
 
 
+def test_a_row_out_of_range_is_the_oddest_and_told():
+    X = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    model = VAE(**SMALL).fit(X)
+    model.model_.params.encoder[-1].W[...] *= 100  # far out, e^logvar leaves float32's range
+    far = X[:20].copy()
+    far[7] = 1e6 * np.sign(model.model_.params.encoder[0].W.sum(axis=1))
+    far[8] = -far[7]
+    with pytest.warns(
+        npvae.UnreliableWarning, match=r"of 20 rows, row . the first, lie so far out"
+    ):
+        scores = model.score_samples(far)
+    assert not np.isnan(scores).any()
+    assert set(np.flatnonzero(np.isinf(scores))) <= {7, 8}
+    assert np.isinf(scores).any()
+
+
 def test_a_score_depends_on_its_row_and_the_model_alone():
     X = table()
     fitted = VAE(**SMALL).fit(X)

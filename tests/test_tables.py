@@ -835,6 +835,15 @@ def test_imputed_says_what_it_is_and_warns_of_few():
         impute(vae, x, rng=np.random.default_rng(0))
 
 
+def test_few_samples_that_were_asked_for_are_not_told():
+    """q is the posterior where z says nothing: each draw counts."""
+    vae, _, _ = linear_model()
+    for array in (*vae.params.encoder[0], vae.params.decoder[0].W):
+        array[:] = 0
+    filled = impute(vae, [[0.1, np.nan, 0.2]], draws=2, samples=4, rng=np.random.default_rng(0))
+    assert filled.effective_samples == pytest.approx([4])
+
+
 @pytest.mark.filterwarnings("ignore:no latent unit is active")  # there is nothing for z to say
 def test_the_dispersion_of_a_table_of_counts_is_recovered():
     """r of each column, within five standard errors of its logarithm."""
@@ -1029,3 +1038,9 @@ def test_a_mean_of_counts_may_not_be_negative():
         npvae.VAE.init(2, x_mean=[0.5, -1], **options)
     vae = npvae.VAE.init(2, x_mean=[0.5, 0], **options)
     np.testing.assert_allclose(vae.params.decoder[-1].b, np.log([0.5, 0.001]), rtol=1e-6)
+
+
+def test_a_mean_that_a_part_cannot_have_is_refused():
+    kinds = Product([([0], W), ([1], Poisson())])
+    with pytest.raises(ValueError, match=re.escape("x_mean[:, [1]] holds -1")):
+        kinds.check_mean("x_mean", np.array([[-1.0, -1.0]]))

@@ -568,6 +568,23 @@ def test_a_third_step_that_overflows_leaves_the_second(steps):
     assert bits(vae) == steps[-1].bits
 
 
+class Wild(npvae.Adam):
+    """An optimizer that takes every parameter out of range."""
+
+    def update(self, params, grads):
+        for w in params:
+            w[...] = np.inf
+
+
+def test_a_subclass_may_do_anything_and_is_undone():
+    vae = make()
+    before = bits(vae)
+    noise = np.random.default_rng(0).standard_normal((1, 10, 3), np.float32)
+    with pytest.raises(npvae.training.loop.NonFinite):
+        descend(vae, Wild(), patterns(10), noise, npvae.ClosedForm())
+    assert bits(vae) == before
+
+
 def test_a_run_that_explodes_ends_with_finite_parameters():
     vae = make(npvae.Gaussian(0.1), activation="relu")
     with pytest.raises(npvae.NonFiniteError):

@@ -24,7 +24,9 @@ def _describe(args):
     data = read_data(args.data, drop=args.drop, label=args.label)
     description = describe_rows(data.x, data.titles)
     print(description)
-    drop = [*args.drop, *(_named(description, d) for f in description.faults for d in f.drop)]
+    drop = [*args.drop, *(_named(data, d) for f in description.faults for d in f.drop)]
+    if len({*drop}) >= len(args.drop) + len(data.numbers):
+        return 0  # no column would be left
     line = ["python -m npvae train", shlex.quote(str(args.data))]
     line += ["--drop", *map(shlex.quote, drop)] if drop else []
     line += ["--label", shlex.quote(args.label)] if args.label else []
@@ -32,5 +34,8 @@ def _describe(args):
     return 0
 
 
-def _named(description, d):
-    return description.names[d].removeprefix("column ")
+def _named(data, d):
+    """A column as --drop takes it: its number if it has no name, or one like an option."""
+    if data.names is None or data.names[d].startswith("-"):
+        return str(data.numbers[d])
+    return data.names[d]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..diagnosis import diagnose
-from ..vae import VAE
-from .record import Record, binary_if_asked, rows_of
+from .record import binary_if_asked, load_model, rows_of
 from .running import add_data, add_divide, add_model, add_seed, new_parser, run
 
 DESCRIPTION = """\
@@ -27,7 +26,7 @@ def main(arguments):
 
 
 def _diagnose(args):
-    vae, record = VAE.load(args.model), Record.read(args.model)
+    vae, record = load_model(args.model)
     options = {"drop": args.drop, "label": args.label, "divide": args.divide}
 
     def rows(path):

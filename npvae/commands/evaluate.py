@@ -6,8 +6,7 @@ import numpy as np
 
 from ..evaluation import evaluate
 from ..importance import log_likelihood
-from ..vae import VAE
-from .record import Record, binary_if_asked, rows_of
+from .record import binary_if_asked, load_model, rows_of
 from .running import (
     add_data,
     add_divide,
@@ -39,7 +38,7 @@ def main(arguments):
 
 
 def _evaluate(args):
-    vae, record = VAE.load(args.model), Record.read(args.model)
+    vae, record = load_model(args.model)
     options = {"drop": args.drop, "label": args.label, "divide": args.divide}
     x, data = rows_of(vae, record, args.data, **options)
     x = binary_if_asked(record, x, args.seed)

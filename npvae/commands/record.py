@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,15 +44,37 @@ class Record(NamedTuple):
     checks: dict[str, Any]  # by name
 
     @classmethod
-    def read(cls, path: Path) -> Record | None:
-        """The one in a model's file, or None. Raises as `VAE.load` does."""
+    def read(cls, path: Path, D: int) -> Record | None:
+        """The one in the file of a model of D columns, or None. Raises as `VAE.load` does."""
         record = storage.read_record(path)
         if record is None:
             return None
         try:
-            return cls(**record)
+            found = cls(**record)
         except TypeError as error:
             raise ValueError(f"{path} has a damaged record: {error}") from error
+        for name in found._wrong(D):
+            raise ValueError(f"{path} has a damaged record: its {name} is {getattr(found, name)!r}")
+        return found
+
+    def _wrong(self, D):
+        """The names of fields that `train` cannot have written."""
+        shape, divide = self.shape, self.divide
+        fits = {
+            "command": isinstance(self.command, str),
+            "rows": _is_whole(self.rows),
+            "names": self.names is None or (_are_texts(self.names) and len(self.names) == D),
+            "drop": _are_texts(self.drop),
+            "label": isinstance(self.label, str | None),
+            "shape": shape is None
+            or (isinstance(shape, list) and all(map(_is_whole, shape)) and math.prod(shape) == D),
+            "divide": type(divide) in (int, float) and 0 < divide < math.inf,
+            "binarize": isinstance(self.binarize, bool),
+            "seed": _is_whole(self.seed),
+            "checks": isinstance(self.checks, dict)
+            and all(isinstance(said, str) or _are_numbers(said) for said in self.checks.values()),
+        }
+        return [name for name, fit in fits.items() if not fit]
 
     def save(self, path: Path, vae: VAE) -> None:
         """Write the model with this beside it. Raises as `VAE.save` does."""
@@ -78,6 +101,24 @@ class Record(NamedTuple):
             return self
 
 
+def _is_whole(value):
+    return type(value) is int and value >= 0
+
+
+def _are_texts(values):
+    return isinstance(values, list) and all(isinstance(value, str) for value in values)
+
+
+def _are_numbers(values):
+    return isinstance(values, list) and all(type(value) in (int, float) for value in values)
+
+
+def load_model(path: Path) -> tuple[VAE, Record | None]:
+    """A model, and the record beside it if `train` wrote it. Raises as `VAE.load` does."""
+    vae = VAE.load(path)
+    return vae, Record.read(path, vae.data_dim)
+
+
 def rows_of(
     vae: VAE,
     record: Record | None,
@@ -97,7 +138,11 @@ def rows_of(
         drop, divide = drop or record.drop, divide or record.divide
     usual = record.label if record is not None and label is None else None
     data = read_data(path, drop=drop, label=label, keep=keep, usual_label=usual)
-    return rows_for(vae, data.x, divide, path), data
+    x = rows_for(vae, data.x, divide, path)
+    if not vae.likelihood.allows_holes and (holes := np.isnan(x).any(axis=0)).any():
+        column = data.titles[int(holes.argmax())]
+        raise ValueError(f"{path} has holes, such as in {column}; the model learned from none")
+    return x, data
 
 
 def binary_if_asked(record: Record | None, x: np.ndarray, seed: int) -> np.ndarray:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import os
 import shutil
 import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 WRONG = 2  # status: what was asked for cannot be done
 STOPPED = 130  # by Ctrl-C, as shells have it
@@ -47,13 +50,13 @@ def run(
 def notes(silent: bool = False) -> Iterator[None]:
     """Warnings are told as notes, each once, or not at all."""
 
-    def tell(message, *_, **__):
+    def show(message, *_, **__):
         if not silent:
-            print(wrapped(f"note: {message}"), file=sys.stderr)
+            tell(wrapped(f"note: {message}"), sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        warnings.showwarning = tell
+        warnings.showwarning = show
         yield
 
 
@@ -83,6 +86,22 @@ def positive(text: str) -> float:
 def weight(text: str) -> float:
     """The type of a number not below 0."""
     return _number(text, float, 0, "a number >= 0")
+
+
+def replace_letters() -> None:
+    """Let a console that has no letter for − or × show a ? in its place."""
+    for stream in sys.stdout, sys.stderr:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def tell(text: str, stream: TextIO | None = None) -> None:
+    """Print at once; where nobody reads any more, go on in silence: the work is worth more."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _number(text, kind, least, expected):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ..reading.data import picture_shape
-from ..vae import VAE
-from .record import Record
+from ..storage import archive
+from .record import load_model
 from .running import add_model, add_seed, count, new_parser, run
-from .writing import ENDINGS, check_ending, write_rows
+from .writing import ENDINGS, add_force, check_ending, check_out, write_rows
 
 DESCRIPTION = """\
 Write rows that a model makes: .csv or .npy, in the data's own units; or .png, a
@@ -23,6 +23,7 @@ def main(arguments):
     add_model(parser)
     add = parser.add_argument
     add("--out", metavar="FILE", type=Path, required=True, help="a .csv, .npy or .png")
+    add_force(parser)
     add("--n", metavar="N", type=count, default=100, help="rows (default: 100)")
     add("--means", action="store_true", help="E[x|z], instead of draws of x itself")
     about = "a picture's sides, then 3 if in colour (default: as it was trained, or a square)"
@@ -35,7 +36,8 @@ def _sample(args):
     ending = check_ending(args.out, (*ENDINGS, ".png"))
     if args.shape and ending != ".png":
         raise ValueError(f"--shape is for a .png; --out is {args.out}")
-    vae, record = VAE.load(args.model), Record.read(args.model)
+    check_out(args.out, args.force, args.model)
+    vae, record = load_model(args.model)
     rng = np.random.default_rng(args.seed)
     if ending == ".png":
         _draw(args, vae, record, rng)
@@ -55,4 +57,5 @@ def _draw(args, vae, record, rng):
             f"{args.model} makes rows of {vae.data_dim} numbers, no square; expected --shape, or "
             "a .csv"
         )
-    prior_samples(vae, args.n, shape, rng=rng).savefig(args.out)
+    with archive.whole(args.out) as file:
+        prior_samples(vae, args.n, shape, rng=rng).savefig(file, format="png")

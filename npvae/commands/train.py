@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._signals import terminable
 from ..description.report import describe_rows
 from ..objectives import ClosedForm
 from ..optimizers import Adam
@@ -28,9 +29,11 @@ from .running import (
     new_parser,
     positive,
     run,
+    tell,
     weight,
     wrapped,
 )
+from .writing import add_force, check_out
 
 DESCRIPTION = """\
 Train a model of the rows in a file, and write it to model.npz.
@@ -41,7 +44,7 @@ Train a model of the rows in a file, and write it to model.npz.
 
 What is not chosen is chosen by the data, as `describe` tells. A tenth of the
 rows is held out; training stops when it gets no better there, and the best
-epoch is kept. Ctrl-C stops it too, and keeps what was learned."""
+epoch is kept. Ctrl-C stops it too, and SIGTERM; what was learned is kept."""
 HELD_OUT = 10  # one of so many rows
 FEWEST, MOST = 50, 5000  # rows, of which some are held out; rows that are
 EXPLODED = 1  # status
@@ -54,7 +57,7 @@ def main(arguments):
     add = parser.add_argument
     out = Path("model.npz")
     add("--out", metavar="FILE", type=Path, default=out, help="(default: model.npz)")
-    add("--force", action="store_true", help="write over a FILE that is there already")
+    add_force(parser)
     add("--likelihood", metavar="NAME", choices=LIKELIHOODS, help=", ".join(LIKELIHOODS))
     about = "by which numbers are divided first (default: 255 for grey levels of 8 bits, …)"
     add("--divide", metavar="X", type=positive, help=about)
@@ -76,7 +79,7 @@ def main(arguments):
 
 
 def _train(args, command):
-    _check_out(args)
+    check_out(args.out, args.force, args.data)
     data = read_data(args.data, drop=args.drop, label=args.label)
     about = describe_rows(data.x, data.titles)
     choice = choose(data.x, about, args.likelihood, args.divide)
@@ -84,9 +87,10 @@ def _train(args, command):
     init_rng, split_rng, train_rng = np.random.default_rng(args.seed).spawn(3)
     learned, held_out = _split(x, args.validation, split_rng)
     for fault in about.faults:
-        print(wrapped(f"note: {fault.text}"), file=sys.stderr)
+        tell(wrapped(f"note: {fault.text}"), sys.stderr)
 
     vae = _model(args, x, about, choice, init_rng)
+    archive.check_place(args.out, size=sum(row.nbytes for row in vae.params.rows))
     record = Record(
         command=command,
         rows=len(x),
@@ -100,26 +104,19 @@ def _train(args, command):
         checks={},
     )
     record.check_fits(vae)
-    epochs, exploded = _fit(args, vae, learned, held_out, choice, train_rng)
-    if not epochs and exploded:
-        print("nothing was learned, and nothing is written", file=sys.stderr)
-        return EXPLODED
-    record.save(args.out, vae)  # first of all
+    with terminable():
+        epochs, status = _fit(args, vae, learned, held_out, choice, train_rng)
+        if not epochs and status == EXPLODED:
+            tell("nothing was learned, and nothing is written", sys.stderr)
+            return status
+        record.save(args.out, vae)  # first of all
     record = record.checked(vae, x)
     record.save(args.out, vae)
     bound = record.checks.get(BOUND_OF_DATA)
-    print(
+    tell(
         f"{args.out}" + (f": elbo {bound[0]:.2f} nats a row, over all {len(x):,}" if bound else "")
     )
-    return EXPLODED if exploded else 0
-
-
-def _check_out(args):
-    archive.check_place(args.out)
-    if args.out.exists() and not args.force:
-        raise ValueError(f"{args.out} is there already; choose another --out, or add --force")
-    if args.out.exists() and args.data.exists() and args.out.samefile(args.data):
-        raise ValueError(f"--out {args.out} is the data; choose another")
+    return status
 
 
 def _split(x, held_out, rng):
@@ -148,7 +145,7 @@ def _model(args, x, about, choice, rng):
 
 
 def _fit(args, vae, x, x_val, choice, rng):
-    """Train and print each epoch.  -> the epochs that ended; whether a number left its range"""
+    """Train and print each epoch.  -> the epochs that ended; the command's status"""
     batch_size = args.batch_size or batch_for(len(x))
     most, patience = epochs_for(math.ceil(len(x) / batch_size))
     most = args.epochs or most
@@ -167,19 +164,20 @@ def _fit(args, vae, x, x_val, choice, rng):
         rng=rng,
     )
     rest = "" if x_val is None else f"; {len(x_val):,} held out"
-    print(f"{args.data}: {len(x):,} rows to learn from{rest}")
-    print(wrapped(f"{vae!r}"), flush=True)
-    epochs = []
+    tell(f"{args.data}: {len(x):,} rows to learn from{rest}")
+    tell(wrapped(f"{vae!r}"))
+    epochs, status = [], 0
     try:
         for epoch in run:
             epochs.append(epoch)
-            print(epoch, flush=True)
-    except KeyboardInterrupt:
-        print(f"stopped in epoch {len(epochs) + 1}; keeping what was learned", flush=True)
+            tell(f"{epoch}")
+    except (KeyboardInterrupt, SystemExit) as end:  # Ctrl-C, SIGTERM
+        tell(f"stopped in epoch {len(epochs) + 1}; keeping what was learned")
+        status = getattr(end, "code", 0)
     except (NonFiniteError, FloatingPointError) as error:
-        print(wrapped(f"stopped in epoch {len(epochs) + 1}: {error}"), file=sys.stderr)
-        return epochs, True
+        tell(wrapped(f"stopped in epoch {len(epochs) + 1}: {error}"), sys.stderr)
+        return epochs, EXPLODED
     if x_val is not None and epochs:
         best = max(epochs, key=lambda epoch: epoch.validation.elbo)
-        print(f"kept epoch {best.epoch} of {len(epochs)}, the best on the rows held out")
-    return epochs, False
+        tell(f"kept epoch {best.epoch} of {len(epochs)}, the best on the rows held out")
+    return epochs, status

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..vae import VAE
-from .record import DRAWS, ROWS, Record, checks_of, rows_of
+from .record import DRAWS, ROWS, checks_of, load_model, rows_of
 from .running import add_data, add_model, new_parser, run
 
 DESCRIPTION = f"""\
@@ -26,7 +25,7 @@ def main(arguments):
 
 
 def _verify(args):
-    vae, record = VAE.load(args.model), Record.read(args.model)
+    vae, record = load_model(args.model)
     if record is None or not record.checks:
         raise ValueError(f"{args.model} holds no numbers to compare; train writes them")
     x = None

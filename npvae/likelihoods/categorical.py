@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
-from .._checks import check_positive_int, check_rng, pieces
+from .._checks import check_positive_int, check_rng, pieces, real_numbers
 from ._support import check_grey_levels, check_unit_interval
 from .base import Likelihood, invert_mean
 
@@ -209,7 +209,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 def bits_per_dim(nats: ArrayLike, data_dim: int) -> np.ndarray:
     """−nats / (D log 2).        nats (…) -> (…)                  [likelihoods.32]
 
-    Raises TypeError or ValueError unless data_dim is an integer >= 1.
+    Raises TypeError or ValueError unless nats are numbers and data_dim an integer >= 1.
     """
     check_positive_int("data_dim", data_dim)
-    return -np.asarray(nats) / (data_dim * math.log(2))
+    return -real_numbers("nats", nats)[0] / (data_dim * math.log(2))

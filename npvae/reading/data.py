@@ -15,6 +15,7 @@ from .pictures import read_pictures
 from .tables import find_columns, read_columns, read_table
 
 TEXT = 1 << 12  # bytes that are looked at
+GZIP, IDX = b"\x1f\x8b", b"\0\0"
 
 
 class Data(NamedTuple):
@@ -50,21 +51,40 @@ def read_data(
     Raises OSError if path cannot be read; TypeError or ValueError, saying what is in the way, if it
     holds anything else.
     """
-    if path.is_dir():
-        return _of_array(path, read_pictures(path), drop, label)
-    if _is_text(path):
+    if is_text(path):
         return _of_table(path, drop, label, keep, usual_label)
-    if keep is not None:
+    if keep is not None and not path.is_dir():
         drop = ()
-    elif label is None:
+    elif label is None and not path.is_dir():
         label = usual_label
-    return _of_array(path, read_array(path), drop, label)
+    return _of_array(path, read_whole(path), drop, label)
 
 
-def _is_text(path):
+def is_text(path: Path) -> bool:
+    """Whether it is a table. Raises OSError or ValueError if nothing in here reads such a path."""
+    if path.is_dir():
+        return False
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            f"{path} is no file but a pipe, which can be read only once: save it first"
+        )
     with open(path, "rb") as file:
         start = file.read(TEXT)
-    return not start.startswith((NPY, ZIP, b"\x1f\x8b", b"\0")) and b"\0" not in start
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ValueError(f"{path} is UTF-16 text; save it as UTF-8")
+    if start.startswith((NPY, ZIP, GZIP, IDX)):
+        return False
+    if b"\0" in start:
+        raise ValueError(f"{path} holds neither text nor .npy, .npz or IDX")
+    return True
+
+
+def read_whole(path: Path) -> np.ndarray:
+    """The array in a file that is no text, or of a folder of pictures.
+
+    Raises OSError if path cannot be read, ValueError, naming it, if it holds anything else.
+    """
+    return read_pictures(path) if path.is_dir() else read_array(path)
 
 
 def _of_table(path, drop, label, keep, usual_label):

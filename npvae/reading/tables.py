@@ -7,6 +7,7 @@ import re
 import shlex
 from array import array
 from collections.abc import Collection, Iterator
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,9 +45,23 @@ def read_table(path: Path) -> tuple[Table, Iterator[tuple[int, list[str]]]]:
     named = _is_header(first, start[1][1] if len(start) > 1 else None, separator)
     if named and len(start) < 2:
         raise ValueError(f"{path} has the names {_short(', '.join(first))}, and no row below them")
-    names = [name.strip() or f"column {i}" for i, name in enumerate(first)] if named else None
+    names = _names(first) if named else None
     table = Table(path, separator, names, len(first), start[named][0])
     return table, _rows(table)
+
+
+def _names(entries):
+    """Each column's own: one without is called by its number, a second "a" is "a.1"."""
+    names = []
+    for i, entry in enumerate(entries):
+        name = entry.strip() or f"column {i}"
+        names.append(next(n for n in _numbered(name) if n not in names))
+    return names
+
+
+def _numbered(name):
+    yield name
+    yield from (f"{name}.{i}" for i in count(1))
 
 
 def _separator(path):

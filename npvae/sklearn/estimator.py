@@ -138,7 +138,8 @@ class VAE(TransformerMixin, ClassNamePrefixFeaturesOutMixin, BaseEstimator):
 
         z_k = mu + σ·noise_k with K = n_draws, and the same noise for each row, at each call: so
         a score depends on its row and the model alone. It is too low on average, by less the larger
-        K is. The density is per unit of X, so that scores of different models compare.
+        K is. The density is per unit of X, so that scores of different models compare. −inf, and a
+        warning, for a row so far out that a number leaves the range of the dtype.
         """
         rows = self._rows(X)
         check_positive_int("n_draws", self.n_draws)

@@ -21,6 +21,7 @@ FORMAT_VERSION = 1
 LONGEST_HEADER = 1 << 20  # bytes: a thousand times a usual one
 LETTER = 4  # bytes, as NumPy has a character
 DAY = 86_400  # seconds
+PIECE = 1 << 20  # bytes, of a trial of how many fit
 
 
 def write(path, header, arrays):
@@ -71,11 +72,14 @@ def to_json(header):
     return json.dumps({"format": "npvae", "version": FORMAT_VERSION} | header)
 
 
-def check_place(path):
-    """Raise as `write` does where it is known already that path cannot be written."""
+def check_place(path, size=0):
+    """Raise as `write` does where it is known already that path, of so many bytes, cannot be."""
     folder = _target(path).parent
     try:
-        tempfile.TemporaryFile(dir=folder).close()
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for start in range(0, size, PIECE):
+                file.write(bytes(min(PIECE, size - start)))
+            file.flush()
     except OSError as error:
         raise OSError(error.errno, f"cannot save to {path}: {error}") from error
 

@@ -3,6 +3,7 @@
 A model brings a step, and nothing else.
 """
 
+import contextlib
 import warnings
 import weakref
 from itertools import islice
@@ -12,7 +13,7 @@ import numpy as np
 
 from .. import kernels
 from .._checks import check_positive_int, check_rng
-from .._signals import whole_blocks
+from .._signals import terminable, whole_blocks
 from ..likelihoods import binarize_rows
 from ..optimizers import Optimizer
 from .epoch import NonFiniteError
@@ -87,7 +88,8 @@ def visit(
     batches = minibatches(len(data.x), batch_size, rng=order_rng)
     first = -(-done // batch_size)
     bar.update(done)
-    with kernels.pace(*work) as lap, whole_blocks(terminable=after_step is not None) as whole:
+    ends_well = terminable() if after_step else contextlib.nullcontext()
+    with kernels.pace(*work) as lap, ends_well, whole_blocks() as whole:
         for number, rows in enumerate(islice(batches, first, None), start=first + 1):
             batch = data.take(rows, rng=target_rng, part=ranks.part(len(rows)))
             try:

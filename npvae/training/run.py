@@ -93,6 +93,8 @@ def train(
     )
     objective_at(objective, 0)
     check_ways_to_end(learning_rate, stop_when, keep_best, x_val)
+    if not isinstance(ranks, Alone):
+        raise TypeError(f"ranks is {ranks!r}; expected npvae.distributed.Ranks()")
     ranks.check(objective_at(objective, 0))
     file = Checkpoint(checkpoint, every) if checkpoint is not None and ranks.first else None
     if checkpoint is None and every is not None:
