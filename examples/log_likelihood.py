@@ -22,7 +22,6 @@ down: they widen q(z|x) where the closed form left it too narrow.
 import argparse
 import math
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -77,26 +76,43 @@ def objective(args, beta=1.0):
     return npvae.ClosedForm(beta) if args.samples == 1 else npvae.ImportanceWeighted(args.samples)
 
 
-def train_stage(args, vae, x, optimizer, stage, rng):
-    """3^stage epochs at the stage's learning rate; -> the last one's record."""
-    optimizer.learning_rate = 10 ** (-3 - stage / 7)
-    epochs = npvae.train(
+def stages(args, vae, x, rng):
+    """Yield a stage's name, how many epochs it has, and their records as it is trained."""
+    if args.epochs is None:
+        optimizer = npvae.Adam(1e-3, epsilon=1e-4)
+        for stage in range(args.stages):
+            optimizer.learning_rate = 10 ** (-3 - stage / 7)
+            yield stage, 3**stage, train_stage(args, vae, x, optimizer, 3**stage, rng)
+        return
+    rise = npvae.schedules.WarmUp(1.0, math.ceil(args.epochs / 10 * len(x) / BATCH_SIZE))
+
+    def bound(step):
+        return objective(args, rise(step))
+
+    yield "only", args.epochs, train_in_one_go(vae, x, args.epochs, bound, 4e-3, rng)
+    if args.tighten:
+        tighter = npvae.ImportanceWeighted(5, "dreg")
+        yield "tight", args.tighten, train_in_one_go(vae, x, args.tighten, tighter, 1e-3, rng)
+
+
+def train_stage(args, vae, x, optimizer, epochs, rng):
+    """Records of epochs at a constant rate."""
+    return npvae.train(
         vae,
         x,
-        epochs=3**stage,
+        epochs=epochs,
         optimizer=optimizer,
         batch_size=20,
         objective=objective(args),
         binarize=True,
         rng=rng,
     )
-    return last(epochs, 3**stage, f"stage {stage}")
 
 
-def train_in_one_go(vae, x, epochs, objective, peak, rng, stage):
-    """So many epochs of a rate that falls from its peak to 0; -> the last one's record."""
+def train_in_one_go(vae, x, epochs, objective, peak, rng):
+    """Records of epochs at a rate that falls from its peak to 0."""
     steps = epochs * math.ceil(len(x) / BATCH_SIZE)
-    records = npvae.train(
+    return npvae.train(
         vae,
         x,
         epochs=epochs,
@@ -107,12 +123,6 @@ def train_in_one_go(vae, x, epochs, objective, peak, rng, stage):
         binarize=True,
         rng=rng,
     )
-    return last(records, epochs, f"stage {stage}")
-
-
-def last(epochs, total, title):
-    *_, epoch = tqdm(epochs, total=total, desc=title, disable=None, leave=False)
-    return epoch
 
 
 def nll(vae, test, draws, rng):
@@ -137,32 +147,15 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     vae = build(mnist.train, init_rng)
     print("stage  epochs  minutes  train bound  active  test NLL, nats  effective draws")
-    for stage, epochs, minutes, epoch in trained(args, vae, mnist.train, train_rng):
+    epochs, seconds = 0, 0.0
+    for stage, more, records in stages(args, vae, mnist.train, train_rng):
+        for epoch in tqdm(records, total=more, desc=f"stage {stage}", disable=None, leave=False):
+            seconds += epoch.seconds
+        epochs += more
         vae.save(args.out / f"samples-{args.samples}-stage-{stage}.npz")
-        record = f"{stage:>5}  {epochs:6d}  {minutes:7.1f}  {epoch.bound:11.2f}"
+        record = f"{stage:>5}  {epochs:6d}  {seconds / 60:7.1f}  {epoch.bound:11.2f}"
         judged = nll(vae, test, args.draws, test_rng)
         print(f"{record}  {epoch.active_units:6d}  {judged}", flush=True)
-
-
-def trained(args, vae, x, rng):
-    """Yield stage, epochs and minutes so far, and the last epoch's record, when a stage ends."""
-    start = time.perf_counter()
-    if args.epochs:
-        rise = npvae.schedules.WarmUp(1.0, math.ceil(args.epochs / 10 * len(x) / BATCH_SIZE))
-        phases = [("only", args.epochs, lambda step: objective(args, rise(step)), 4e-3)]
-        if args.tighten:
-            phases.append(("tight", args.tighten, npvae.ImportanceWeighted(5, "dreg"), 1e-3))
-        done = 0
-        for stage, epochs, bound, peak in phases:
-            epoch = train_in_one_go(vae, x, epochs, bound, peak, rng, stage)
-            done += epochs
-            yield stage, done, (time.perf_counter() - start) / 60, epoch
-        return
-    optimizer, epochs = npvae.Adam(1e-3, epsilon=1e-4), 0
-    for stage in range(args.stages):
-        epoch = train_stage(args, vae, x, optimizer, stage, rng)
-        epochs += 3**stage
-        yield stage, epochs, (time.perf_counter() - start) / 60, epoch
 
 
 if __name__ == "__main__":
