@@ -25,6 +25,7 @@ import sys
 import tempfile
 import textwrap
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,7 @@ def quickest(results, target):
 
 def main():
     args = parse_args()
+    warnings.simplefilter("ignore", npvae.UnreliableWarning)  # it is the same for all
     train, test, data = load(args)
     cut = len(train) - args.held_out
     judged = (train[:cut], train[cut:]) if args.held_out else (train, test)
