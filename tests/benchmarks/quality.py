@@ -197,12 +197,17 @@ def row(key, rounds, target):
     return (
         label,
         f"{statistics.median(map(len, epochs)):g}",
-        f"{median:.2f}",
-        f"{min(seconds):.2f}–{max(seconds):.2f}",
+        digits(median),
+        f"{digits(min(seconds))}–{digits(max(seconds))}",
         f"{statistics.median(each):.2f}",
         f"{speed:.2f}" if speed < math.inf else None,
         f"{statistics.median(bounds(e)[-1] for e in epochs if e):.2f}",
     )
+
+
+def digits(seconds):
+    """Four at most, unless there are more before the point."""
+    return f"{seconds:.{2 if seconds < 100 or seconds == math.inf else 1}f}"
 
 
 def quickest(results, target):
